@@ -1,0 +1,1 @@
+"""The host half: from a checkpoint to a bundle. torch, onnx and TVM live here."""

@@ -1,0 +1,127 @@
+"""A bundle on disk: the folder that crosses from the host to the device.
+
+| file | what it is |
+|---|---|
+| manifest.json | model, preprocessing, state, target, versions, hashes |
+| libtsm_model.so | kernels and driver, the C interface of tsm_edge.h |
+| weights.bin | packed weights, memory-mapped |
+| model.onnx | the same network, portable: the reference |
+| golden_frames.npy | (T, H, W, 3) uint8 RGB frames of network size |
+| golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
+| tsm_edge.h, tsm-run | the C interface and, for cross targets, a static replay tool |
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tsm_edge.errors import BundleError
+from tsm_edge.manifest import FileRecord, Manifest, read_manifest
+
+__all__ = ["Bundle", "record_files"]
+
+LIBRARY = "libtsm_model.so"
+WEIGHTS = "weights.bin"
+ONNX_MODEL = "model.onnx"
+GOLDEN_FRAMES = "golden_frames.npy"
+GOLDEN_LOGITS = "golden_logits.npy"
+RUN_TOOL = "tsm-run"
+C_HEADER = "tsm_edge.h"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder with a manifest.
+
+    Attributes:
+        path: The folder.
+        manifest: What it says of itself.
+    """
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Bundle":
+        """Read the manifest and see that every file is there in its full size; contents are `check_files`' work.
+
+        Raises:
+            BundleError: No bundle there, a broken manifest, or a file missing or of another size.
+        """
+        path = Path(path)
+        bundle = cls(path, read_manifest(path))
+        for name, record in bundle.manifest.files.items():
+            bundle._check_size(name, record)
+        return bundle
+
+    def file(self, name: str) -> Path:
+        """Path of one of the bundle's files.
+
+        Raises:
+            BundleError: The manifest does not list it.
+        """
+        if name not in self.manifest.files:
+            raise BundleError(f"{self.path} has no {name}; compile the bundle again")
+        return self.path / name
+
+    def check_files(self) -> int:
+        """Compare every file with its SHA-256 and return how many there are.
+
+        Raises:
+            BundleError: A file was altered.
+        """
+        for name, record in self.manifest.files.items():
+            self._check_size(name, record)
+            if _sha256(self.path / name) != record.sha256:
+                raise BundleError(f"{self.path / name} was altered since it was compiled; copy or compile it again")
+        return len(self.manifest.files)
+
+    @cached_property
+    def golden_frames(self) -> npt.NDArray[np.uint8]:
+        """The golden stream's frames, (T, H, W, 3) uint8 RGB, already cropped."""
+        return self._array(GOLDEN_FRAMES)
+
+    @cached_property
+    def golden_logits(self) -> npt.NDArray[np.float32]:
+        """ONNX Runtime's logits of the golden stream, (T, num_classes) float32."""
+        return self._array(GOLDEN_LOGITS)
+
+    def _array(self, name: str) -> npt.NDArray[np.generic]:
+        try:
+            array: npt.NDArray[np.generic] = np.load(self.file(name), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise BundleError(f"{self.path / name} is broken: {error}; compile the bundle again") from error
+        return array
+
+    def _check_size(self, name: str, record: FileRecord) -> None:
+        file = self.path / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BundleError(f"{self.path}: the manifest names {name!r}, which lies outside the bundle")
+        if not file.is_file():
+            raise BundleError(f"{self.path} is incomplete: {name} is missing; copy or compile it again")
+        size = file.stat().st_size
+        if size != record.size_bytes:
+            raise BundleError(
+                f"{file} has {size} bytes instead of {record.size_bytes}; copy or compile the bundle again"
+            )
+
+
+def record_files(directory: Path) -> dict[str, FileRecord]:
+    """Size and SHA-256 of every file below `directory`, by relative path in sorted order."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {
+        file.relative_to(directory).as_posix(): FileRecord(size_bytes=file.stat().st_size, sha256=_sha256(file))
+        for file in files
+    }
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,125 @@
+"""`manifest.json`: all that is known of a bundle, checked on the way in."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tsm_edge.errors import BundleError
+from tsm_edge.specs import ModelSpec
+from tsm_edge.targets import TargetSpec
+
+__all__ = [
+    "MANIFEST_NAME",
+    "SCHEMA_VERSION",
+    "FileRecord",
+    "KernelRecord",
+    "Manifest",
+    "Verification",
+    "read_manifest",
+    "write_manifest",
+]
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """One file of the bundle."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelRecord:
+    """One call of the plan.
+
+    Attributes:
+        name: Name of the kernel's function, unique per shape.
+        rule: The rule that scheduled it; "unscheduled" where none applied.
+        layer: What the call computes, in the network's words.
+        flop: Floating point operations per frame (a multiply-add counts two).
+        bytes_moved: Activations and weights read and written once.
+    """
+
+    name: str
+    rule: str
+    layer: str
+    flop: int
+    bytes_moved: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What was replayed on the compiling machine before the bundle was written.
+
+    Attributes:
+        method: "native", "qemu-aarch64 (emulated)" or "not run".
+        num_frames: Length of the golden stream.
+        max_relative_error: Largest difference to ONNX Runtime's logits, as a share of the largest logit.
+    """
+
+    method: str
+    num_frames: int = 0
+    max_relative_error: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything a device needs to know before it opens the library.
+
+    Attributes:
+        precision: "fp32".
+        threads: Default number of threads.
+        abi_version: Version of the C interface in the library.
+        arena_bytes: Activations, once per model.
+        weight_bytes: Size of the packed weights.
+        versions: Tool versions by package name.
+        files: Every file but the manifest, by its path inside the bundle.
+    """
+
+    model: ModelSpec
+    target: TargetSpec
+    precision: str
+    threads: int
+    abi_version: int
+    arena_bytes: int
+    weight_bytes: int
+    kernels: tuple[KernelRecord, ...]
+    files: dict[str, FileRecord]
+    verification: Verification
+    versions: dict[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+def write_manifest(manifest: Manifest, directory: Path) -> Path:
+    """Write `manifest` into `directory` and return the file's path."""
+    path = directory / MANIFEST_NAME
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return path
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check the manifest of the bundle in `directory`.
+
+    Raises:
+        BundleError: No manifest there, not JSON, a field missing or of another type, or another schema version.
+    """
+    path = directory / MANIFEST_NAME
+    if not directory.is_dir():
+        raise BundleError(f"no bundle at {directory}: not a directory; make one with `tsm-edge compile`")
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{directory} is not a bundle: {path.name} {error.strerror or error}") from error
+    try:
+        version = msgspec.json.decode(text, type=dict).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"{path} has schema version {version}, this tsm-edge reads {SCHEMA_VERSION}; compile the bundle again"
+            )
+        return msgspec.json.decode(text, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error

@@ -1,0 +1,118 @@
+"""What a model is, as data: shared by both halves, written into every bundle's manifest.
+
+All specs are frozen dataclasses of plain values, so that msgspec can write and check them as JSON.
+"""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "ONNX_METADATA_KEY",
+    "ModelSpec",
+    "PreprocessSpec",
+    "SmoothingSpec",
+    "StateSpec",
+]
+
+# Key of an exported ONNX model's metadata; its value is the ModelSpec as JSON.
+ONNX_METADATA_KEY = "tsm_edge.model_spec"
+
+# Channel statistics of ImageNet in RGB order, as every published TSM model is trained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessSpec:
+    """From a decoded picture to the network's input.
+
+    The picture's short side is resized to `resize_short_side` (bilinear, aspect ratio kept), the middle
+    `crop_size` x `crop_size` pixels are cut out, channels are put in RGB order, and each becomes
+    `(value / 255 - mean) / std`.
+    """
+
+    resize_short_side: int = 256
+    crop_size: int = 224
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateSpec:
+    """The shift buffers that live between frames.
+
+    Attributes:
+        shapes: One (1, C // shift_div, H, W) per shifted block, float32, in the order of the network.
+            Buffer i is the ONNX input `shift_buffer_i` and the output `next_shift_buffer_i`.
+    """
+
+    shapes: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def size_floats(self) -> int:
+        """How many floats one stream keeps."""
+        return sum(n * c * h * w for n, c, h, w in self.shapes)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes one stream keeps."""
+        return FLOAT32_BYTES * self.size_floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothingSpec:
+    """From logits of single frames to a label that does not flicker.
+
+    Attributes:
+        window: Logits of that many last frames are averaged.
+        hysteresis: A new label must win that many frames in a row before it is shown.
+        merge: Labels shown as another one: (label, shown as).
+        ignore: Labels that are never shown; the label before stays.
+        background: Labels that mean that nothing happens; they start and end no event.
+    """
+
+    window: int = 12
+    hysteresis: int = 2
+    merge: tuple[tuple[str, str], ...] = ()
+    ignore: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One trained network, as everything after the checkpoint needs to know it.
+
+    Attributes:
+        name: Short name used in folder names, such as "mobilenetv2-jester".
+        architecture: "mobilenetv2", "resnet18", "resnet50" or "resnet101".
+        width_mult: Width multiplier of MobileNetV2; 1.0 for ResNets.
+        num_classes: Length of the logits.
+        shift_div: One channel in `shift_div` is taken from the previous frame.
+        labels: One name per class.
+        trained: False for seeded random weights, which recognise nothing and say so everywhere.
+        state: The shift buffers of the streaming view.
+    """
+
+    name: str
+    architecture: str
+    num_classes: int
+    labels: tuple[str, ...]
+    trained: bool
+    state: StateSpec
+    width_mult: float = 1.0
+    shift_div: int = 8
+    preprocess: PreprocessSpec = PreprocessSpec()
+    smoothing: SmoothingSpec = SmoothingSpec()
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the network's input frame, (1, 3, H, W)."""
+        return (1, 3, self.preprocess.crop_size, self.preprocess.crop_size)
+
+    @property
+    def weights_note(self) -> str:
+        """What every report and overlay says about the weights; empty for trained ones."""
+        return "" if self.trained else "untrained weights"
