@@ -15,6 +15,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,8 @@ GOLDEN_LOGITS = "golden_logits.npy"
 RUN_TOOL = "tsm-run"
 C_HEADER = "tsm_edge.h"
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -47,7 +50,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: str | Path) -> "Bundle":
-        """Read the manifest and see that every file is there in its full size; contents are `check_files`' work.
+        """Read the manifest and see that every file is there in full size; contents are `check_files`' work.
 
         Raises:
             BundleError: No bundle there, a broken manifest, or a file missing or of another size.
@@ -77,24 +80,28 @@ class Bundle:
         for name, record in self.manifest.files.items():
             self._check_size(name, record)
             if _sha256(self.path / name) != record.sha256:
-                raise BundleError(f"{self.path / name} was altered since it was compiled; copy or compile it again")
+                raise BundleError(f"{self.path / name} was altered since; copy or compile the bundle again")
         return len(self.manifest.files)
 
     @cached_property
     def golden_frames(self) -> npt.NDArray[np.uint8]:
         """The golden stream's frames, (T, H, W, 3) uint8 RGB, already cropped."""
-        return self._array(GOLDEN_FRAMES)
+        return self._array(GOLDEN_FRAMES, np.uint8, ndim=4)
 
     @cached_property
     def golden_logits(self) -> npt.NDArray[np.float32]:
         """ONNX Runtime's logits of the golden stream, (T, num_classes) float32."""
-        return self._array(GOLDEN_LOGITS)
+        return self._array(GOLDEN_LOGITS, np.float32, ndim=2)
 
-    def _array(self, name: str) -> npt.NDArray[np.generic]:
+    def _array(self, name: str, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
+        path = self.file(name)
         try:
-            array: npt.NDArray[np.generic] = np.load(self.file(name), allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise BundleError(f"{self.path / name} is broken: {error}; compile the bundle again") from error
+            # Mapped, so that a header that promises more than the file holds is refused before memory is.
+            array: npt.NDArray[Scalar] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError) as error:
+            raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error
+        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
+            raise BundleError(f"{path} is not {ndim}-dimensional {np.dtype(dtype)}; compile the bundle again")
         return array
 
     def _check_size(self, name: str, record: FileRecord) -> None:
@@ -113,10 +120,11 @@ class Bundle:
 def record_files(directory: Path) -> dict[str, FileRecord]:
     """Size and SHA-256 of every file below `directory`, by relative path in sorted order."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {
-        file.relative_to(directory).as_posix(): FileRecord(size_bytes=file.stat().st_size, sha256=_sha256(file))
-        for file in files
-    }
+    return {file.relative_to(directory).as_posix(): _record(file) for file in files}
+
+
+def _record(file: Path) -> FileRecord:
+    return FileRecord(size_bytes=file.stat().st_size, sha256=_sha256(file))
 
 
 def _sha256(path: Path) -> str:
