@@ -1,6 +1,8 @@
 """`tsm-edge`: the group of all commands, and the one place where errors become one line and an exit code."""
 
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
@@ -15,32 +17,53 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="tsm-edge")
-@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")
-def cli(verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Online video understanding on small devices: export, compile with TVM, run, measure."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-# Command modules import click alone at their top; the halves, and with them torch, tvm and OpenCV, only when run.
+# Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
 for command in (targets.command,):
     cli.add_command(command)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def _note_verbose(context: click.Context, _: click.Parameter, verbose: bool) -> None:
+    context.find_root().obj["verbose"] |= verbose
+
+
+# Known to every command, for it is typed after a failure, at the end of the line.
+for command in (cli, *cli.commands.values()):
+    command.params.append(
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_note_verbose,
+            help="Show the traceback of an error.",
+        )
+    )
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    verbose = any(argument in ("-v", "--verbose") for argument in arguments[:1])
+    options = {"verbose": False}
     try:
-        result = cli.main(arguments, prog_name="tsm-edge", standalone_mode=False)
+        result = cli.main(arguments, prog_name="tsm-edge", standalone_mode=False, obj=options)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _fail(_one_line(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; nothing was half written", EXIT_INTERRUPTED)
     except TsmEdgeError as error:
-        if verbose:
-            raise
+        if options["verbose"]:
+            traceback.print_exc()
         _fail(str(error), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     except BrokenPipeError:
         sys.stderr.close()  # `tsm-edge targets | head` is no error
@@ -48,6 +71,13 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _fail(message: str, code: int) -> None:
+def _one_line(error: click.ClickException) -> str:
+    """Click's message and where to read on, instead of its four lines."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tsm-edge"
+    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+
+
+def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"tsm-edge: {' '.join(message.split())}", err=True)
     sys.exit(code)
