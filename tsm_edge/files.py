@@ -27,7 +27,7 @@ def file_written_aside(path: Path) -> Iterator[Path]:
     try:
         with _one_line_errors(path):
             yield aside
-            os.chmod(aside, 0o666 & ~_umask())
+            aside.chmod(0o666 & ~_umask())
             _sync(aside)
             aside.replace(path)
     finally:
@@ -91,4 +91,4 @@ def _one_line_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise OutputError(f"cannot write {path}: {reason}; free some space or choose another --output") from error
+        raise OutputError(f"cannot write {path}: {reason}; make room or choose another place") from error

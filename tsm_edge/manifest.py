@@ -105,7 +105,7 @@ def read_manifest(directory: Path) -> Manifest:
     """Read and check the manifest of the bundle in `directory`.
 
     Raises:
-        BundleError: No manifest there, not JSON, a field missing or of another type, or another schema version.
+        BundleError: No manifest there, not JSON, a field missing or of another type, another schema version.
     """
     path = directory / MANIFEST_NAME
     if not directory.is_dir():
@@ -118,8 +118,9 @@ def read_manifest(directory: Path) -> Manifest:
         version = msgspec.json.decode(text, type=dict).get("schema_version")
         if version != SCHEMA_VERSION:
             raise BundleError(
-                f"{path} has schema version {version}, this tsm-edge reads {SCHEMA_VERSION}; compile the bundle again"
+                f"{path} has schema version {version!r}, this tsm-edge reads {SCHEMA_VERSION}; "
+                "compile the bundle again"
             )
         return msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error
