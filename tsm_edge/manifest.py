@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from tsm_edge.errors import BundleError
-from tsm_edge.specs import ModelSpec
+from tsm_edge.specs import Count, ModelSpec, Positive
 from tsm_edge.targets import TargetSpec
 
 __all__ = [
@@ -28,8 +29,8 @@ SCHEMA_VERSION = 1
 class FileRecord:
     """One file of the bundle."""
 
-    size_bytes: int
-    sha256: str
+    size_bytes: Count
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,8 @@ class KernelRecord:
     name: str
     rule: str
     layer: str
-    flop: int
-    bytes_moved: int
+    flop: Count
+    bytes_moved: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Verification:
     """
 
     method: str
-    num_frames: int = 0
+    num_frames: Count = 0
     max_relative_error: float | None = None
 
 
@@ -83,10 +84,10 @@ class Manifest:
     model: ModelSpec
     target: TargetSpec
     precision: str
-    threads: int
-    abi_version: int
-    arena_bytes: int
-    weight_bytes: int
+    threads: Positive
+    abi_version: Count
+    arena_bytes: Count
+    weight_bytes: Count
     kernels: tuple[KernelRecord, ...]
     files: dict[str, FileRecord]
     verification: Verification
@@ -105,7 +106,8 @@ def read_manifest(directory: Path) -> Manifest:
     """Read and check the manifest of the bundle in `directory`.
 
     Raises:
-        BundleError: No manifest there, not JSON, a field missing or of another type, another schema version.
+        BundleError: No manifest there, not JSON, a field missing or of another type, another schema version,
+            or fields that contradict each other.
     """
     path = directory / MANIFEST_NAME
     if not directory.is_dir():
@@ -121,6 +123,16 @@ def read_manifest(directory: Path) -> Manifest:
                 f"{path} has schema version {version!r}, this tsm-edge reads {SCHEMA_VERSION}; "
                 "compile the bundle again"
             )
-        return msgspec.json.decode(text, type=Manifest)
+        manifest = msgspec.json.decode(text, type=Manifest)
+        _check_model(manifest.model)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error
+    return manifest
+
+
+def _check_model(model: ModelSpec) -> None:
+    if len(model.labels) != model.num_classes:
+        raise msgspec.ValidationError(f"{len(model.labels)} labels for {model.num_classes} classes")
+    crop, resize = model.preprocess.crop_size, model.preprocess.resize_short_side
+    if crop > resize:
+        raise msgspec.ValidationError(f"crop_size {crop} exceeds resize_short_side {resize}")

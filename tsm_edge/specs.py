@@ -4,13 +4,19 @@ All specs are frozen dataclasses of plain values, so that msgspec can write and 
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "ONNX_METADATA_KEY",
+    "Count",
     "ModelSpec",
+    "Positive",
     "PreprocessSpec",
+    "ShiftMode",
     "SmoothingSpec",
     "StateSpec",
 ]
@@ -24,6 +30,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 FLOAT32_BYTES = 4
 
+# Checked where JSON is read: a manifest from elsewhere must not ask for a picture of no pixels.
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+
+# "offline" shifts in both directions along a whole clip, "online" takes from the past alone.
+ShiftMode = Literal["offline", "online"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
@@ -34,10 +48,10 @@ class PreprocessSpec:
     `(value / 255 - mean) / std`.
     """
 
-    resize_short_side: int = 256
-    crop_size: int = 224
+    resize_short_side: Positive = 256
+    crop_size: Positive = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = IMAGENET_STD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +63,7 @@ class StateSpec:
             Buffer i is the ONNX input `shift_buffer_i` and the output `next_shift_buffer_i`.
     """
 
-    shapes: tuple[tuple[int, int, int, int], ...]
+    shapes: tuple[tuple[Positive, Positive, Positive, Positive], ...]
 
     @property
     def size_floats(self) -> int:
@@ -74,8 +88,8 @@ class SmoothingSpec:
         background: Labels that mean that nothing happens; they start and end no event.
     """
 
-    window: int = 12
-    hysteresis: int = 2
+    window: Positive = 12
+    hysteresis: Positive = 2
     merge: tuple[tuple[str, str], ...] = ()
     ignore: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
@@ -94,16 +108,19 @@ class ModelSpec:
         labels: One name per class.
         trained: False for seeded random weights, which recognise nothing and say so everywhere.
         state: The shift buffers of the streaming view.
+        trained_shift: The shift the weights learned with. Streaming is always online; weights that learned
+            offline lose accuracy there until they are trained on.
     """
 
     name: str
     architecture: str
-    num_classes: int
+    num_classes: Positive
     labels: tuple[str, ...]
     trained: bool
     state: StateSpec
-    width_mult: float = 1.0
-    shift_div: int = 8
+    width_mult: PositiveFloat = 1.0
+    shift_div: Positive = 8
+    trained_shift: ShiftMode = "online"
     preprocess: PreprocessSpec = PreprocessSpec()
     smoothing: SmoothingSpec = SmoothingSpec()
 
@@ -114,5 +131,7 @@ class ModelSpec:
 
     @property
     def weights_note(self) -> str:
-        """What every report and overlay says about the weights; empty for trained ones."""
-        return "" if self.trained else "untrained weights"
+        """What every report and overlay says about the weights; empty for those trained for streaming."""
+        if not self.trained:
+            return "untrained weights"
+        return "weights trained for whole clips" if self.trained_shift == "offline" else ""
