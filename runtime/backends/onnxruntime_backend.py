@@ -1,0 +1,125 @@
+"""The bundle's ONNX file in ONNX Runtime: the portable reference, and the engine where no library is."""
+
+from typing import Any
+
+import numpy as np
+
+from tsm_edge.bundle import ONNX_MODEL, Bundle
+from tsm_edge.errors import BundleError, MissingDependencyError
+from tsm_edge.runtime.backends.base import Float32Array
+from tsm_edge.specs import ModelSpec, StateSpec
+
+__all__ = ["OnnxRuntimeBackend", "OnnxRuntimeStream", "open_backend"]
+
+# ONNX Runtime's own scale: 3 is "error"; warnings about its graph passes are no news to our users.
+LOG_ERRORS_ONLY = 3
+
+
+class OnnxRuntimeStream:
+    """One stream: the shift buffers are numpy arrays that go in and come out with every frame."""
+
+    def __init__(self, session: Any, state: StateSpec) -> None:
+        self._session = session
+        self._state = state
+        self._names = _buffer_names(state)
+        self._buffers: tuple[Float32Array, ...] = ()
+        self.reset()
+
+    def step(self, frame: Float32Array) -> Float32Array:
+        """Logits (num_classes,) of one frame (1, 3, H, W); advances the state only if the network ran."""
+        feeds = dict(zip(self._names, self._buffers, strict=True))
+        logits, *buffers = self._session.run(None, {"frame": frame, **feeds})
+        self._buffers = tuple(buffers)
+        return np.asarray(logits[0], dtype=np.float32)
+
+    def reset(self) -> None:
+        """Zero shift buffers, as before the first frame."""
+        self._buffers = tuple(np.zeros(shape, np.float32) for shape in self._state.shapes)
+
+    def state(self) -> tuple[Float32Array, ...]:
+        """A copy of the shift buffers."""
+        return tuple(buffer.copy() for buffer in self._buffers)
+
+    def load_state(self, buffers: tuple[Float32Array, ...]) -> None:
+        """Replace the shift buffers by copies of `buffers`."""
+        self._buffers = tuple(np.array(buffer, dtype=np.float32, order="C") for buffer in buffers)
+
+    def close(self) -> None:
+        """Free the shift buffers."""
+        self._buffers = ()
+
+
+class OnnxRuntimeBackend:
+    """A network in ONNX Runtime; its streams share the weights and may step from several threads."""
+
+    name = "onnxruntime"
+
+    def __init__(self, session: Any, spec: ModelSpec, threads: int) -> None:
+        self.spec = spec
+        self.threads = threads
+        self._session = session
+
+    def open_stream(self) -> OnnxRuntimeStream:
+        """A new stream with zero shift buffers."""
+        return OnnxRuntimeStream(self._session, self.spec.state)
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._session = None
+
+
+def open_backend(bundle: Bundle, threads: int) -> OnnxRuntimeBackend:
+    """Load the bundle's ONNX file.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+        BundleError: No ONNX file there, a broken one, or one whose inputs and outputs are not the manifest's.
+    """
+    path = bundle.file(ONNX_MODEL)
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(
+            "backend 'onnxruntime' needs ONNX Runtime: pip install onnxruntime"
+        ) from error
+    try:
+        session = onnxruntime.InferenceSession(
+            path, sess_options=_options(onnxruntime, threads), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own errors share no base class but this one
+        raise BundleError(f"ONNX Runtime cannot load {path}: {error}; compile the bundle again") from error
+    _check_interface(session, bundle)
+    return OnnxRuntimeBackend(session, bundle.manifest.model, threads)
+
+
+def _options(onnxruntime: Any, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = LOG_ERRORS_ONLY
+    return options
+
+
+def _check_interface(session: Any, bundle: Bundle) -> None:
+    spec = bundle.manifest.model
+    names = _buffer_names(spec.state)
+    expected = {
+        "inputs": ["frame", *names],
+        "outputs": ["logits", *(f"next_{name}" for name in names)],
+        "input shapes": [list(spec.input_shape), *(list(shape) for shape in spec.state.shapes)],
+    }
+    found = {
+        "inputs": [value.name for value in session.get_inputs()],
+        "outputs": [value.name for value in session.get_outputs()],
+        "input shapes": [value.shape for value in session.get_inputs()],
+    }
+    for what, value in expected.items():
+        if found[what] != value:
+            raise BundleError(
+                f"{bundle.path / ONNX_MODEL} has the {what} {found[what]}, the manifest says {value}; "
+                "compile the bundle again"
+            )
+
+
+def _buffer_names(state: StateSpec) -> list[str]:
+    return [f"shift_buffer_{i}" for i in range(len(state.shapes))]
