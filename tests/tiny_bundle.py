@@ -1,4 +1,4 @@
-"""A small real bundle: a two-block streaming network in ONNX, with manifest and golden stream, made in a moment."""
+"""A small real bundle: a two-block streaming network in ONNX, with its manifest and golden stream."""
 
 from pathlib import Path
 
