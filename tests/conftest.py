@@ -1,0 +1,62 @@
+"""What every test of the shared room may ask for."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+from tsm_edge.bundle import GOLDEN_FRAMES, GOLDEN_LOGITS, LIBRARY, record_files
+from tsm_edge.manifest import KernelRecord, Manifest, Verification, write_manifest
+from tsm_edge.specs import ModelSpec, StateSpec
+from tsm_edge.targets import TARGETS
+
+# No deadline: a slow machine is no failure.
+hypothesis.settings.register_profile("tsm-edge", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("tsm-edge")
+
+
+@pytest.fixture(scope="session")
+def spec() -> ModelSpec:
+    """A network of two classes and two shift buffers."""
+    return ModelSpec(
+        name="tiny",
+        architecture="mobilenetv2",
+        num_classes=2,
+        labels=("No gesture", "Thumb Up"),
+        trained=False,
+        state=StateSpec(shapes=((1, 2, 8, 8), (1, 3, 4, 4))),
+    )
+
+
+@pytest.fixture(scope="session")
+def manifest(spec: ModelSpec) -> Manifest:
+    """A manifest without files."""
+    return Manifest(
+        model=spec,
+        target=TARGETS["x86-64-v3"],
+        precision="fp32",
+        threads=1,
+        abi_version=1,
+        arena_bytes=4096,
+        weight_bytes=64,
+        kernels=(KernelRecord(name="k0", rule="pointwise", layer="head", flop=10, bytes_moved=20),),
+        files={},
+        verification=Verification(method="not run"),
+        versions={"tsm-edge": "0.1.0"},
+    )
+
+
+@pytest.fixture
+def bundle_path(tmp_path: Path, manifest: Manifest) -> Path:
+    """A bundle whose library is no library: good for all that is asked before one is loaded."""
+    path = tmp_path / "bundle"
+    path.mkdir()
+    rng = np.random.default_rng(0)
+    (path / LIBRARY).write_bytes(hashlib.sha256(b"library").digest())
+    np.save(path / GOLDEN_FRAMES, rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8))
+    np.save(path / GOLDEN_LOGITS, rng.normal(size=(3, 2)).astype(np.float32))
+    write_manifest(dataclasses.replace(manifest, files=record_files(path)), path)
+    return path
