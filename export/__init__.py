@@ -1,1 +1,62 @@
-"""The host half: from a checkpoint to a bundle. torch, onnx and TVM live here."""
+"""The host half: from a checkpoint to a bundle. torch, onnx and TVM live here.
+
+Public names load their module on first use, so that reading a checkpoint does not wait for TVM.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tsm_edge.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from tsm_edge.export.models import (
+        MODELS,
+        ClipModel,
+        StreamingModel,
+        build_model,
+        default_model,
+        shift_offline,
+        shift_online,
+        shift_streaming,
+    )
+    from tsm_edge.export.onnx_export import OnnxExport, export_checked_onnx, export_onnx
+
+__all__ = [
+    "MODELS",
+    "ClipModel",
+    "OnnxExport",
+    "StreamingModel",
+    "build_model",
+    "default_model",
+    "export_checked_onnx",
+    "export_onnx",
+    "shift_offline",
+    "shift_online",
+    "shift_streaming",
+]
+
+_MODULES = {
+    "tsm_edge.export.models": (
+        "MODELS",
+        "ClipModel",
+        "StreamingModel",
+        "build_model",
+        "default_model",
+        "shift_offline",
+        "shift_online",
+        "shift_streaming",
+    ),
+    "tsm_edge.export.onnx_export": ("OnnxExport", "export_checked_onnx", "export_onnx"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the export half needs {error.name}, which is not installed; run `pip install 'tsm-edge[export]'`"
+        ) from error

@@ -1,0 +1,44 @@
+"""Batch norm folded into the convolution in front of it.
+
+before   y = gamma * (W x - mean) / sqrt(var + eps) + beta
+after    y = W' x + b',   W' = W * gamma / sqrt(var + eps),   b' = beta - mean * gamma / sqrt(var + eps)
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import pairwise
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from tsm_edge.export.models.backbone import Backbone
+
+__all__ = ["fold_batch_norm"]
+
+
+def fold_batch_norm(backbone: Backbone) -> Backbone:
+    """A copy in evaluation mode whose convolutions have biases and whose batch norms are gone.
+
+    Parameter names stay: `features.0.0.weight` holds the folded weights, `features.0.0.bias` is new. The product is
+    taken in float64 and rounded once.
+    """
+    folded = deepcopy(backbone).eval()
+    for parent, conv_name, norm_name in list(_conv_norm_pairs(folded)):
+        conv, norm = parent.get_submodule(conv_name), parent.get_submodule(norm_name)
+        parent.set_submodule(conv_name, _fold(conv, norm))
+        parent.set_submodule(norm_name, nn.Identity())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    return folded
+
+
+def _conv_norm_pairs(backbone: Backbone) -> Iterator[tuple[nn.Module, str, str]]:
+    """Backbones declare a batch norm right after its convolution, in a Sequential as well as by attribute."""
+    for parent in backbone.modules():
+        for (conv_name, conv), (norm_name, norm) in pairwise(parent.named_children()):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                yield parent, conv_name, norm_name
+
+
+def _fold(conv: nn.Module, norm: nn.Module) -> nn.Module:
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(conv.double(), norm.double()).float()

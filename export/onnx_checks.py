@@ -1,0 +1,162 @@
+"""Proofs that an ONNX graph does what the torch model does, above all with the state.
+
+A graph may look right and still have lost the shift: an exporter folds a state input to a constant, or slices other
+channels. So besides comparing a stream, each state input must move the logits, and each state output must be what
+torch says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+
+from tsm_edge.errors import ExportError
+from tsm_edge.export.models.clip_model import StreamingModel
+
+__all__ = ["TOLERANCE", "OnnxCheck", "check_onnx"]
+
+# Same float32 arithmetic in another order of summation: errors follow the largest value of the tensor.
+TOLERANCE = 1e-5
+
+NUM_FRAMES = 16
+SEED = 16
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxCheck:
+    """What was compared with torch.
+
+    Attributes:
+        num_frames: Length of the random stream.
+        max_relative_error: Largest difference of the logits, as a share of the largest logit.
+        least_influence: Of all state inputs, the smallest change of a logit, as a share of the largest, when that
+            input alone is replaced by zeros after the stream.
+    """
+
+    num_frames: int
+    max_relative_error: float
+    least_influence: float
+
+
+def check_onnx(proto: onnx.ModelProto, streaming: StreamingModel) -> OnnxCheck:
+    """Prove the graph against the torch model it was exported from.
+
+    Raises:
+        ExportError: The graph is invalid, its interface is another, its logits or states differ from torch's, or a
+            state input does not influence the logits.
+    """
+    _check_graph(proto)
+    session = _open_session(proto)
+    _check_interface(session, streaming)
+    rng = np.random.default_rng(SEED)
+    frames = rng.standard_normal((NUM_FRAMES, *streaming.spec.input_shape), dtype=np.float32)
+    max_relative_error, state = _check_stream(session, streaming, frames)
+    least_influence = _check_influence(session, frames[-1], state)
+    return OnnxCheck(
+        num_frames=NUM_FRAMES, max_relative_error=max_relative_error, least_influence=least_influence
+    )
+
+
+def _check_graph(proto: onnx.ModelProto) -> None:
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"the exported graph is no valid ONNX: {error}") from error
+
+
+def _open_session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _check_interface(session: onnxruntime.InferenceSession, streaming: StreamingModel) -> None:
+    spec = streaming.spec
+    buffers = list(enumerate(spec.state.shapes))
+    expected = {
+        "inputs": {"frame": spec.input_shape, **{f"shift_buffer_{i}": shape for i, shape in buffers}},
+        "outputs": {
+            "logits": (1, spec.num_classes),
+            **{f"next_shift_buffer_{i}": shape for i, shape in buffers},
+        },
+    }
+    found = {
+        "inputs": {value.name: tuple(value.shape) for value in session.get_inputs()},
+        "outputs": {value.name: tuple(value.shape) for value in session.get_outputs()},
+    }
+    for side in expected:
+        if found[side] != expected[side]:
+            raise ExportError(f"the exported graph's {side} are {found[side]}; expected {expected[side]}")
+
+
+def _check_stream(
+    session: onnxruntime.InferenceSession, streaming: StreamingModel, frames: Array
+) -> tuple[float, list[Array]]:
+    """Largest relative error of the logits over the stream, and the state after it; each engine feeds itself."""
+    torch_state = list(streaming.initial_state())
+    onnx_state = [buffer.numpy() for buffer in torch_state]
+    errors, largest = [], 0.0
+    for number, frame in enumerate(frames):
+        expected, *torch_state = _torch_step(streaming, frame, torch_state)
+        logits, *onnx_state = _onnx_step(session, frame, onnx_state)
+        errors.append(float(np.abs(logits - expected.numpy()).max()))
+        largest = max(largest, float(expected.abs().max()))
+        _check_state(onnx_state, [buffer.numpy() for buffer in torch_state], number)
+    if not max(errors) <= TOLERANCE * largest:
+        raise ExportError(
+            f"the exported graph's logits differ from torch's by {max(errors):.1e} on frame "
+            f"{int(np.argmax(errors))}; at most {TOLERANCE * largest:.1e} is accepted"
+        )
+    return max(errors) / largest, onnx_state
+
+
+def _check_state(found: Sequence[Array], expected: Sequence[Array], frame_number: int) -> None:
+    for i, (buffer, reference) in enumerate(zip(found, expected, strict=True)):
+        error = float(np.abs(buffer - reference).max())
+        if not error <= TOLERANCE * float(np.abs(reference).max()):
+            raise ExportError(
+                f"next_shift_buffer_{i} is not the slice it should be: it differs from torch's by {error:.1e} "
+                f"on frame {frame_number}"
+            )
+
+
+def _check_influence(session: onnxruntime.InferenceSession, frame: Array, state: list[Array]) -> float:
+    """Least relative change of the logits when one state input is replaced by zeros.
+
+    The engine answers the same input with the same bits, so any change at all proves a connection.
+    """
+    logits = _onnx_step(session, frame, state)[0]
+    influences = []
+    for i, buffer in enumerate(state):
+        changed = [*state[:i], np.zeros_like(buffer), *state[i + 1 :]]
+        influence = np.abs(_onnx_step(session, frame, changed)[0] - logits).max() / np.abs(logits).max()
+        if influence == 0:
+            raise ExportError(
+                f"shift_buffer_{i} does not influence the logits: the shift was lost on the way to ONNX"
+            )
+        influences.append(float(influence))
+    return min(influences)
+
+
+def _torch_step(
+    streaming: StreamingModel, frame: Array, state: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor, ...]:
+    with torch.inference_mode():
+        outputs: tuple[torch.Tensor, ...] = streaming(torch.from_numpy(frame), *state)
+    return outputs
+
+
+def _onnx_step(session: onnxruntime.InferenceSession, frame: Array, state: Sequence[Array]) -> list[Array]:
+    feed = {"frame": frame, **{f"shift_buffer_{i}": buffer for i, buffer in enumerate(state)}}
+    names = ["logits", *(f"next_shift_buffer_{i}" for i in range(len(state)))]
+    outputs: list[Array] = session.run(names, feed)
+    return outputs
