@@ -1,0 +1,28 @@
+"""`tsm-edge verify BUNDLE`: is it whole, and does it compute here what it should?"""
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@click.argument("bundle", type=click.Path())
+@click.option("--backend", default="tvm", show_default=True, help="tvm, onnxruntime or torch.")
+@click.option("--threads", type=click.IntRange(min=1), help="Default: what the bundle was compiled for.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a line.")
+def command(bundle: str, backend: str, threads: int | None, as_json: bool) -> None:
+    """Check every file of BUNDLE, then replay its golden stream."""
+    import msgspec
+
+    from tsm_edge.runtime.verify import verify_bundle
+
+    report = verify_bundle(bundle, backend=backend, threads=threads)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        return
+    note = f" ({report.weights_note})" if report.weights_note else ""
+    click.echo(f"{report.bundle}: {report.model}{note}, {report.num_files} files intact")
+    click.echo(
+        f"golden stream of {report.num_frames} frames on {report.backend}, twice: largest difference "
+        f"{report.max_relative_error:.1e} of the largest logit, accepted {report.tolerance:.0e}"
+    )
