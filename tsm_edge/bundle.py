@@ -13,6 +13,7 @@
 
 import hashlib
 import os
+import tokenize
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,9 @@ RUN_TOOL = "tsm-run"
 C_HEADER = "tsm_edge.h"
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+# A damaged header reaches Python's own tokenizer inside numpy, whose errors come through.
+_BROKEN_ARRAY = (ValueError, OSError, EOFError, SyntaxError, tokenize.TokenError)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Bundle:
         try:
             # Mapped, so that a header that promises more than the file holds is refused before memory is.
             array: npt.NDArray[Scalar] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError) as error:
+        except _BROKEN_ARRAY as error:
             raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
             raise BundleError(f"{path} is not {ndim}-dimensional {np.dtype(dtype)}; compile the bundle again")

@@ -125,7 +125,7 @@ def read_manifest(directory: Path) -> Manifest:
             )
         manifest = msgspec.json.decode(text, type=Manifest)
         _check_model(manifest.model)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{path} is broken: {error}; compile the bundle again") from error
     return manifest
 
