@@ -1,6 +1,8 @@
 """`tsm-edge`: the group of all commands, and the one place where errors become one line and an exit code."""
 
+import signal
 import sys
+import threading
 import traceback
 from typing import NoReturn
 
@@ -55,6 +57,9 @@ for command in (cli, *cli.commands.values()):
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage."""
     options = {"verbose": False}
+    if threading.current_thread() is threading.main_thread():
+        # A service that is stopped, or a shell that is closed, must clean up as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = cli.main(arguments, prog_name="tsm-edge", standalone_mode=False, obj=options)
     except click.ClickException as error:

@@ -25,24 +25,27 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _show(fields: dict[str, object]) -> None:
-    width = max(map(len, fields))
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid("key", "value", padding=(0, 2))
     for key, value in fields.items():
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        click.echo(f"{key:<{width}}  {'-' if text in ('', None) else text}")
+        table.add_row(key, "-" if text in ("", None) else str(text))
+    Console(markup=False, highlight=False).print(table)
 
 
 def _list(targets: list[dict[str, object]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("target", "cpu", "threads", "runs on", "ms a frame promised", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("target", no_wrap=True)
+    table.add_column("goal", no_wrap=True, justify="right")
+    table.add_column("runs on")
     for target in targets:
-        promised = target["latency_target_ms"]
-        table.add_row(
-            str(target["name"]),
-            str(target["cpu"]),
-            str(target["threads"]),
-            str(target["description"]),
-            "" if promised is None else f"{promised:g}",
-        )
-    Console().print(table)
+        goal = target["latency_target_ms"]
+        table.add_row(str(target["name"]), f"{goal:g} ms" if goal else "", str(target["description"]))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("goal: what a frame may take there; `tsm-edge targets NAME` shows the rest", style="dim")

@@ -67,7 +67,7 @@ def _galaxy_note8(name: str, cpu: str, description: str, **fields: Any) -> Targe
 _TABLE = (
     _cortex_a57(
         "jetson-nano",
-        "NVIDIA Jetson Nano (its CPU until the GPU half exists)",
+        "NVIDIA Jetson Nano (CPU; GPU half to come)",
         latency_target_ms=13.0,  # Lin, Gan and Han, TSM, abstract of the journal version: on the Nano's GPU
         note="the GPU half does not exist yet: this bundle runs on the four Cortex-A57 cores",
     ),
@@ -96,14 +96,14 @@ _TABLE = (
     _galaxy_note8(
         "galaxy-note8-exynos",
         "exynos-m3",
-        "Samsung Galaxy Note8, Exynos 8895 (four Mongoose M2)",
+        "Samsung Galaxy Note8 with Exynos 8895",
         note="LLVM has no model of the Mongoose M2; its successor's is used, the instruction set is the same",
-        source="Samsung Exynos 8895 product brief",
+        source="Samsung Exynos 8895 product brief: four Mongoose M2 cores",
     ),
     _galaxy_note8(
         "galaxy-note8-snapdragon",
         "cortex-a73",
-        "Samsung Galaxy Note8, Snapdragon 835 (four Kryo 280 Gold)",
+        "Samsung Galaxy Note8 with Snapdragon 835",
         source="Qualcomm Snapdragon 835 product brief: Kryo 280 Gold derives from Cortex-A73",
     ),
     TargetSpec(
@@ -122,7 +122,7 @@ _TABLE = (
     ),
     TargetSpec(
         name="android-arm64-dotprod",
-        description="64-bit ARM Android phone with dot products (ARMv8.2, about 2018 and newer)",
+        description="Android phone with dot products (ARMv8.2, 2018)",
         triple="aarch64-linux-android",
         cpu="cortex-a76",
         features=("+neon", "+dotprod", "+fullfp16"),
@@ -164,7 +164,7 @@ _TABLE = (
     ),
     _x86_64(2, "x86-64-v2", 128, 16, "x86-64 with SSE4.2 (about 2009 and newer)"),
     _x86_64(3, "x86-64-v3", 256, 16, "x86-64 with AVX2 and FMA (about 2013 and newer)"),
-    _x86_64(4, "x86-64-v4", 512, 32, "x86-64 with AVX-512 (servers from 2017, Zen 4 and newer)"),
+    _x86_64(4, "x86-64-v4", 512, 32, "x86-64 with AVX-512 (servers, Zen 4 and newer)"),
 )
 
 TARGETS: dict[str, TargetSpec] = {target.name: target for target in _TABLE}
