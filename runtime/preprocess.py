@@ -10,13 +10,13 @@ loaded with the first picture, so that a device which only steps tensors does wi
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tsm_edge.errors import FrameError, MissingDependencyError
+from tsm_edge.errors import FrameError
 from tsm_edge.runtime.backends.base import Float32Array
+from tsm_edge.runtime.opencv import load_opencv
 from tsm_edge.specs import PreprocessSpec
 
 __all__ = ["Preprocessor", "UInt8Array", "check_frame", "normalise", "resized_size"]
@@ -56,14 +56,14 @@ class Preprocessor:
     def crop(self, frame: UInt8Array) -> UInt8Array:
         """The part of a checked frame that the network sees, (S, S, 3) uint8 BGR."""
         rows, columns = _windows(*frame.shape[:2], self._spec.resize_short_side, self._spec.crop_size)
-        cv2 = _opencv()
+        cv2 = load_opencv()
         source = np.ascontiguousarray(frame[rows.source, columns.source])
         resized: UInt8Array = cv2.resize(source, (columns.size, rows.size), interpolation=cv2.INTER_LINEAR)
         return resized[rows.crop, columns.crop]
 
     def _normalise(self, crop: UInt8Array) -> Float32Array:
         # A table of 256 answers is exact, and no slower than arithmetic on floats.
-        cv2 = _opencv()
+        cv2 = load_opencv()
         network_input = np.empty((1, 3, *crop.shape[:2]), np.float32)
         red_green_blue = cv2.split(crop)[::-1]
         for plane, table, output in zip(red_green_blue, self._tables, network_input[0], strict=True):
@@ -135,13 +135,3 @@ def _tables(spec: PreprocessSpec) -> tuple[Float32Array, ...]:
     return tuple(
         ((levels - mean) / std).astype(np.float32) for mean, std in zip(spec.mean, spec.std, strict=True)
     )
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependencyError(
-            "frames need OpenCV: pip install opencv-python, or give step_tensor() a normalised array"
-        ) from error
-    return cv2

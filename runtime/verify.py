@@ -83,8 +83,8 @@ def _checked_replay(session: Session, stream: Stream, golden: Float32Array, when
     error = float(np.abs(logits - golden).max() / max(np.abs(golden).max(), np.finfo(np.float32).tiny))
     if not error <= TOLERANCE:
         raise VerificationError(
-            f"{session.bundle.path} on {session.backend.name}{when}: the golden stream differs by {error:.1e} "
-            f"of the largest logit, accepted is {TOLERANCE:.0e}; compile the bundle again for this device"
+            f"{session.bundle.path} on {session.backend.name}{when}: the golden stream differs by "
+            f"{error:.1e} of the largest logit, accepted is {TOLERANCE:.0e}; compile it again for this device"
         )
     return error
 
