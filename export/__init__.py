@@ -58,5 +58,5 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"the export half needs {error.name}, which is not installed; run `pip install 'tsm-edge[export]'`"
+            f"the export half needs {error.name}, which is missing; run `pip install 'tsm-edge[export]'`"
         ) from error

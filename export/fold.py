@@ -1,7 +1,8 @@
 """Batch norm folded into the convolution in front of it.
 
-before   y = gamma * (W x - mean) / sqrt(var + eps) + beta
-after    y = W' x + b',   W' = W * gamma / sqrt(var + eps),   b' = beta - mean * gamma / sqrt(var + eps)
+Before: y = gamma * (W x - mean) / sqrt(var + eps) + beta
+
+After: y = W' x + b' with W' = W * gamma / sqrt(var + eps) and b' = beta - mean * gamma / sqrt(var + eps)
 """
 
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ __all__ = ["fold_batch_norm"]
 def fold_batch_norm(backbone: Backbone) -> Backbone:
     """A copy in evaluation mode whose convolutions have biases and whose batch norms are gone.
 
-    Parameter names stay: `features.0.0.weight` holds the folded weights, `features.0.0.bias` is new. The product is
-    taken in float64 and rounded once.
+    Parameter names stay: `features.0.0.weight` holds the folded weights, `features.0.0.bias` is new. Products
+    are taken in float64 and rounded once.
     """
     folded = deepcopy(backbone).eval()
     for parent, conv_name, norm_name in list(_conv_norm_pairs(folded)):

@@ -1,8 +1,8 @@
 """Proofs that an ONNX graph does what the torch model does, above all with the state.
 
-A graph may look right and still have lost the shift: an exporter folds a state input to a constant, or slices other
-channels. So besides comparing a stream, each state input must move the logits, and each state output must be what
-torch says.
+A graph may look right and still have lost the shift: an exporter folds a state input to a constant, or slices
+other channels. So besides comparing a stream, each state input must move the logits, and each state output
+must be what torch says.
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class OnnxCheck:
     Attributes:
         num_frames: Length of the random stream.
         max_relative_error: Largest difference of the logits, as a share of the largest logit.
-        least_influence: Of all state inputs, the smallest change of a logit, as a share of the largest, when that
-            input alone is replaced by zeros after the stream.
+        least_influence: How far the logits move, as a share of the largest, when one state input is
+            replaced by zeros after the stream; the least of all inputs.
     """
 
     num_frames: int
@@ -48,8 +48,8 @@ def check_onnx(proto: onnx.ModelProto, streaming: StreamingModel) -> OnnxCheck:
     """Prove the graph against the torch model it was exported from.
 
     Raises:
-        ExportError: The graph is invalid, its interface is another, its logits or states differ from torch's, or a
-            state input does not influence the logits.
+        ExportError: The graph is invalid, its interface is another, its logits or states differ from torch's,
+            or a state input does not influence the logits.
     """
     _check_graph(proto)
     session = _open_session(proto)
@@ -101,7 +101,7 @@ def _check_interface(session: onnxruntime.InferenceSession, streaming: Streaming
 def _check_stream(
     session: onnxruntime.InferenceSession, streaming: StreamingModel, frames: Array
 ) -> tuple[float, list[Array]]:
-    """Largest relative error of the logits over the stream, and the state after it; each engine feeds itself."""
+    """Largest relative error of the logits, and the state after the stream; each engine feeds itself."""
     torch_state = list(streaming.initial_state())
     onnx_state = [buffer.numpy() for buffer in torch_state]
     errors, largest = [], 0.0
@@ -124,8 +124,8 @@ def _check_state(found: Sequence[Array], expected: Sequence[Array], frame_number
         error = float(np.abs(buffer - reference).max())
         if not error <= TOLERANCE * float(np.abs(reference).max()):
             raise ExportError(
-                f"next_shift_buffer_{i} is not the slice it should be: it differs from torch's by {error:.1e} "
-                f"on frame {frame_number}"
+                f"next_shift_buffer_{i} is not the slice it should be: on frame {frame_number} it differs "
+                f"from torch's by {error:.1e}"
             )
 
 

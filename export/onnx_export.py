@@ -3,14 +3,15 @@
     inputs    frame  (1, 3, S, S)    shift_buffer_i       (1, C_i // shift_div, H_i, W_i)
     outputs   logits (1, num_classes)    next_shift_buffer_i  shaped like shift_buffer_i
 
-Batch norms are folded; initialisers carry the names of the folded StreamingModel's parameters, so that the weights
-can be read back. The ModelSpec travels as JSON in the file's metadata.
+Batch norms are folded; initialisers carry the names of the folded StreamingModel's parameters, so that the
+weights can be read back. The ModelSpec travels as JSON in the file's metadata.
 """
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from tsm_edge.specs import ONNX_METADATA_KEY, ModelSpec
 
 __all__ = ["OPSET_VERSION", "OnnxExport", "export_checked_onnx", "export_onnx"]
 
-# The lowest one for which torch's exporter has implementations of its own; a later one would shut out older engines.
+# The lowest one that torch's exporter writes by itself; a later one would shut out older engines.
 OPSET_VERSION = 18
 
 
@@ -79,11 +80,32 @@ def to_onnx(model: ClipModel) -> onnx.ModelProto:
         ExportError: torch's exporter refused.
     """
     folded = StreamingModel(fold_batch_norm(model.backbone), model.spec).eval().cpu()
-    proto = _trace(folded)
+    proto = _trace(_with_distinct_weights(folded))
+    _set_weights(proto, folded)
     _remove_traces_of_this_machine(proto)
     proto.producer_name = "tsm-edge"
     onnx.helper.set_model_props(proto, {ONNX_METADATA_KEY: msgspec.json.encode(model.spec).decode()})
     return proto
+
+
+def _with_distinct_weights(streaming: StreamingModel) -> StreamingModel:
+    """A copy of the network with other weights.
+
+    The exporter merges parameters of equal values, such as two biases of zeros, and one of the names is lost.
+    So it traces a network in which no two are equal.
+    """
+    distinct = deepcopy(streaming)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in distinct.parameters():
+            parameter.uniform_(generator=generator)
+    return distinct
+
+
+def _set_weights(proto: onnx.ModelProto, streaming: StreamingModel) -> None:
+    initializers = {tensor.name: tensor for tensor in proto.graph.initializer}
+    for name, parameter in streaming.named_parameters():
+        initializers[name].CopyFrom(onnx.numpy_helper.from_array(parameter.detach().numpy(), name))
 
 
 def _trace(streaming: StreamingModel) -> onnx.ModelProto:
@@ -108,7 +130,7 @@ def _trace(streaming: StreamingModel) -> onnx.ModelProto:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """The exporter warns of torchvision's absence and of its own deprecated calls; its failures are exceptions."""
+    """The exporter warns of torchvision's absence and its own deprecated calls; failures are exceptions."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -65,7 +65,7 @@ def numbered_labels(num_classes: int) -> tuple[str, ...]:
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Labels from a UTF-8 text file, one a line, in the order of the logits; empty lines at the end do not count.
+    """Labels from a UTF-8 text file, one a line, in the order of the logits; empty last lines are dropped.
 
     Raises:
         UsageError: The file cannot be read, is no text, is empty, or has an empty or repeated line.

@@ -44,7 +44,7 @@ class ClipModel(nn.Module):
         num_segments = clips.shape[1]
         shift = clip_shift(self.mode, num_segments, self.spec.shift_div)
         logits: Tensor = self.backbone(clips.flatten(0, 1), shift)
-        return logits.unflatten(0, (-1, num_segments))  # (N*T, classes) -> (N, T, classes)
+        return torch.unflatten(logits, 0, (-1, num_segments))  # (N*T, classes) -> (N, T, classes)
 
     def with_mode(self, mode: ShiftMode) -> "ClipModel":
         """The view with the other shift, on the same weights."""

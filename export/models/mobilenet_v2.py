@@ -1,8 +1,8 @@
 """MobileNetV2 with the shift in its ten residual blocks.
 
-Source: Sandler et al., MobileNetV2, arXiv:1801.04381, table 2; channels, names and places of the shift as in the
-published TSM models: the first two layers keep their width whatever the multiplier is, other widths are rounded up
-to multiples of eight, and the last layer never gets narrower than 1280.
+Source: Sandler et al., MobileNetV2, arXiv:1801.04381, table 2; channels, names and places of the shift as in
+the published TSM models: the first two layers keep their width whatever the multiplier is, other widths are
+rounded up to multiples of eight, and the last layer never gets narrower than 1280.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tsm_edge.export.models.backbone import Backbone, conv_bn
 from tsm_edge.export.models.temporal_shift import Shift
 
-__all__ = ["MobileNetV2"]
+__all__ = ["MobileNetV2", "stage_channels"]
 
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
@@ -39,7 +39,7 @@ _STAGES = (
 
 
 class InvertedResidual(nn.Module):
-    """Expansion, depthwise convolution and projection, with a shifted residual branch where shapes allow a sum."""
+    """Expansion, depthwise convolution, projection; where shapes allow a sum, a shifted residual branch."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expand_ratio: int) -> None:
         super().__init__()
@@ -61,8 +61,7 @@ class MobileNetV2(Backbone):
     def __init__(self, num_classes: int, width_mult: float = 1.0) -> None:
         super().__init__()
         blocks = _blocks(width_mult)
-        last_in = _scaled(_STAGES[-1].channels, width_mult)
-        last_out = _scaled(LAST_CHANNELS, max(width_mult, 1.0))
+        *_, last_in, last_out = stage_channels(width_mult)
         stem = nn.Sequential(*conv_bn(3, STEM_CHANNELS, 3, stride=2), nn.ReLU6())
         last = nn.Sequential(*conv_bn(last_in, last_out, 1), nn.ReLU6())
         self.features = nn.Sequential(stem, *blocks, last)
@@ -80,11 +79,18 @@ class MobileNetV2(Backbone):
         return logits
 
 
+def stage_channels(width_mult: float) -> tuple[int, ...]:
+    """Channels that each of the seven stages and the last convolution put out."""
+    stages = (
+        _scaled(stage.channels, width_mult) if stage.expand_ratio > 1 else stage.channels for stage in _STAGES
+    )
+    return (*stages, _scaled(LAST_CHANNELS, max(width_mult, 1.0)))
+
+
 def _blocks(width_mult: float) -> list[InvertedResidual]:
     blocks: list[InvertedResidual] = []
     in_channels = STEM_CHANNELS
-    for stage in _STAGES:
-        out_channels = _scaled(stage.channels, width_mult) if stage.expand_ratio > 1 else stage.channels
+    for stage, out_channels in zip(_STAGES, stage_channels(width_mult), strict=False):
         for i in range(stage.num_blocks):
             stride = stage.stride if i == 0 else 1
             blocks.append(InvertedResidual(in_channels, out_channels, stride, stage.expand_ratio))

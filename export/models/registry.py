@@ -113,7 +113,7 @@ def build_model(
 
 
 def default_model() -> ClipModel:
-    """MobileNetV2 1.0 at 224 pixels for Jester's 27 gestures, with seeded random weights: it recognises nothing yet."""
+    """MobileNetV2 at 224 pixels for Jester's 27 gestures; its seeded random weights recognise nothing yet."""
     return build_model(DEFAULT_MODEL)
 
 
@@ -134,9 +134,7 @@ def make_spec(
         UsageError: The size is not a multiple of 32.
     """
     if image_size < TOTAL_STRIDE or image_size % TOTAL_STRIDE:
-        raise UsageError(
-            f"image size {image_size} does not fit; give a multiple of {TOTAL_STRIDE} such as 224"
-        )
+        raise UsageError(f"image size {image_size}: give a multiple of {TOTAL_STRIDE} such as 224")
     with torch.device("meta"):
         skeleton = build_backbone(architecture, len(labels), width_mult)
     return ModelSpec(

@@ -1,8 +1,8 @@
 """ResNet-18, -50 and -101 with the shift in front of each block's first convolution ("blockres").
 
-Source: He et al., Deep Residual Learning, arXiv:1512.03385, table 1, with the stride of a bottleneck on its 3x3
-convolution; names and places of the shift as in the published TSM models, which shift every second block of a network
-that has a layer list of 23 blocks or more.
+Source: He et al., Deep Residual Learning, arXiv:1512.03385, table 1, the stride of a bottleneck on its 3x3
+convolution; names and places of the shift as in the published TSM models, which shift every second block of a
+network that has a layer list of 23 blocks or more.
 """
 
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ RESNET_LAYERS: dict[int, tuple[type[_Residual], tuple[int, int, int, int]]] = {
 
 
 class ResNet(Backbone):
-    """ResNet over single frames; state_dict names are those of the published models but for the classifier."""
+    """ResNet over single frames; state_dict names are the published ones, but for the classifier's."""
 
     def __init__(self, num_classes: int, depth: int) -> None:
         super().__init__()

@@ -4,8 +4,8 @@
     online      y[t] = [x[t-1][:f], x[t][f:]]                    a clip, the past alone
     streaming   y    = [shift_buffer, x[f:]],  shift_buffer' = x[:f]   one frame after another
 
-with f = C // shift_div channels, and zeros before the first and after the last frame. A backbone knows none of
-this: it is given a `Shift` and calls it once in front of each shifted convolution, in the network's order.
+with f = C // shift_div channels, and zeros before the first and after the last frame. A backbone knows none
+of this: it is given a `Shift` and calls it once in front of each shifted convolution, in the network's order.
 
 Source: Lin, Gan and Han, TSM: Temporal Shift Module for Efficient Video Understanding, arXiv:1811.08383.
 """
@@ -74,9 +74,7 @@ def shift_streaming(x: Tensor, shift_buffer: Tensor) -> tuple[Tensor, Tensor]:
     fold = shift_buffer.shape[1]
     expected = (x.shape[0], fold, *x.shape[2:])
     if tuple(shift_buffer.shape) != expected:
-        raise StateError(
-            f"shift buffer {tuple(shift_buffer.shape)} does not fit; these features need {expected}"
-        )
+        raise StateError(f"shift buffer {tuple(shift_buffer.shape)} does not fit; expected {expected}")
     return torch.cat((shift_buffer, x[:, fold:]), dim=1), x[:, :fold]
 
 
@@ -91,14 +89,14 @@ def clip_shift(mode: ShiftMode, num_segments: int, shift_div: int) -> Shift:
     shift_clips = _CLIP_SHIFTS[mode]
 
     def shift(x: Tensor) -> Tensor:
-        clips = x.unflatten(0, (-1, num_segments))  # (N*T, C, H, W) -> (N, T, C, H, W)
+        clips = torch.unflatten(x, 0, (-1, num_segments))  # (N*T, C, H, W) -> (N, T, C, H, W)
         return shift_clips(clips, shift_div).flatten(0, 1)
 
     return shift
 
 
 class BufferedShift:
-    """The shift of a backbone that sees one frame: buffers are taken in the network's order, the next ones kept.
+    """The shift of a backbone that sees one frame: takes buffers in the network's order, keeps the next ones.
 
     Attributes:
         next_shift_buffers: Buffers for the next frame, complete once the backbone has run.
