@@ -5,19 +5,22 @@ bundle -> streams of all engines -> outputs compared -> cold starts -> frames ti
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 
 from tsm_edge.bundle import Bundle
 from tsm_edge.environment import package_versions
 from tsm_edge.manifest import MANIFEST_NAME
 from tsm_edge.runtime.bench.engines import DEFAULT_BACKENDS, Opener, backend_openers, open_engines
-from tsm_edge.runtime.bench.frames import open_frames
+from tsm_edge.runtime.bench.frames import frames_of
 from tsm_edge.runtime.bench.measure import Measurements, Setup, measure
 from tsm_edge.runtime.bench.options import BenchOptions
 from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.runtime.bench.record import BenchRecord, BundleRecord, Conditions, Machine
 from tsm_edge.runtime.bench.verdict import Verdict, judge
+from tsm_edge.runtime.capture.camera import without_password
 from tsm_edge.runtime.device import Device, recognise_device
 from tsm_edge.runtime.device_state import DeviceState, read_device_state, seen_throttling, stolen_share
 
@@ -48,23 +51,15 @@ def benchmark(
     """
     options = options or BenchOptions()
     threads = bundle.manifest.threads if options.threads is None else options.threads
-    openers = {
-        **backend_openers(options.backends or DEFAULT_BACKENDS, bundle, threads),
-        **(extra_engines or {}),
-    }
+    openers = backend_openers(options.backends or DEFAULT_BACKENDS, bundle, threads)
+    openers.update(extra_engines or {})
     started_at = datetime.now().astimezone().isoformat(timespec="seconds")
     device, before = recognise_device(), read_device_state()
-    with open_engines(openers, skip_missing=not options.backends) as engines:
-        measured = measure(
-            Setup(
-                bundle=bundle,
-                options=options,
-                threads=threads,
-                streams=engines.streams,
-                frames=open_frames(bundle.manifest.model, options.source),
-                announce=announce,
-            )
-        )
+    with ExitStack() as stack:
+        engines = stack.enter_context(open_engines(openers, skip_missing=not options.backends))
+        frames = stack.enter_context(frames_of(bundle.manifest.model, options.source))
+        setup = Setup(bundle, options, threads, engines.streams, frames, announce)
+        measured = measure(setup)
     return BenchRecord(
         started_at=started_at,
         commit=checkout_commit(),
@@ -106,15 +101,22 @@ def _bundle_record(bundle: Bundle) -> BundleRecord:
 
 def _conditions(options: BenchOptions, threads: int, reference: str) -> Conditions:
     return Conditions(
-        command=options.command,
+        command=without_password(options.command),
         threads=threads,
         num_frames=options.num_frames,
         warmup=options.warmup,
         reference=reference,
-        source=options.source or "noise",
+        source=_source_name(options.source),
         paced_fps=options.paced_fps,
         num_segments=options.num_segments,
     )
+
+
+def _source_name(source: str | None) -> str:
+    """What the source is, without where this machine keeps it and without a password."""
+    if source is None:
+        return "noise"
+    return without_password(source) if "://" in source else Path(source).name
 
 
 def _verdict(bundle: Bundle, options: BenchOptions, device: Device, measured: Measurements) -> Verdict:

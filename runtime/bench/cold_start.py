@@ -4,10 +4,12 @@ In a process that has run another engine before, libraries are loaded already an
 one shows what a device pays at power-on. "Cold" is the process: files may be in the system's cache.
 """
 
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from typing import IO
 
 import msgspec
 
@@ -60,13 +62,19 @@ def measure_cold_start(bundle: Bundle, backend: str, threads: int) -> ColdStart:
     """
     command = [sys.executable, "-m", CHILD_MODULE, str(bundle.path.resolve()), backend, str(threads)]
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    # A file cannot fill up as a pipe does that nobody reads yet.
+    with TemporaryFile() as errors, Popen(command, stdout=PIPE, stderr=errors) as child:
         assert child.stdout is not None
         child.stdout.readline()  # the child says that its first logits are there
         process_ms = 1e3 * (time.perf_counter() - start)
-        output, errors = child.communicate()
-    if child.returncode != 0:
-        reason = (errors.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
-        raise TsmEdgeError(f"backend {backend} failed in a fresh process: {reason}")
+        output = child.stdout.read()
+        if child.wait() != 0:
+            raise TsmEdgeError(f"backend {backend} failed in a fresh process: {_last_line(errors)}")
     report = msgspec.json.decode(output, type=ColdStartReport)
     return ColdStart(process_ms=process_ms, **msgspec.to_builtins(report))
+
+
+def _last_line(file: IO[bytes]) -> str:
+    file.seek(0)
+    lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

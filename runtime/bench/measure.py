@@ -26,7 +26,7 @@ FRAMES_PER_WINDOW = 20
 LEAST_WINDOWS = 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setup:
     """What is measured with what.
 
@@ -85,7 +85,7 @@ def measure(setup: Setup) -> Measurements:
             threads=setup.threads,
             max_relative_error=differences[name],
             latency=timed.latencies[name],
-            window=windows[name],
+            window=windows.get(name),
             cold_start=cold_starts.get(name),
             deadlines=timed.deadlines.get(name),
             energy=energies.get(name),
@@ -143,6 +143,9 @@ def _stages(frames: Iterator[Float32Array]) -> dict[str, Latency]:
 
 
 def _windows(setup: Setup) -> dict[str, Latency]:
+    """Not beside a paced run: a processor that rests between frames is slower, so the two do not compare."""
+    if setup.options.paced_fps:
+        return {}
     samples = time_windows(
         setup.streams,
         setup.frames,

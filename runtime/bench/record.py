@@ -60,7 +60,8 @@ class BackendRecord:
     Attributes:
         max_relative_error: Largest difference to the reference's logits, as a share of the largest logit.
         latency: One streaming step.
-        window: `num_segments` steps from zero buffers: a frame's cost where nothing is kept between frames.
+        window: `num_segments` steps from zero buffers: a frame's cost where nothing is kept between frames;
+            None for a paced run, whose latencies it cannot be compared with.
         cold_start: None for an engine that is no backend of the runtime.
     """
 
@@ -68,7 +69,7 @@ class BackendRecord:
     threads: int
     max_relative_error: float
     latency: Latency
-    window: Latency
+    window: Latency | None = None
     cold_start: ColdStart | None = None
     deadlines: Deadlines | None = None
     energy: Energy | None = None
