@@ -1,4 +1,4 @@
-"""What every engine offers: a backend holds the weights, a backend stream holds one stream's shift buffers."""
+"""What every engine offers: a backend holds the weights, a backend stream one stream's shift buffers."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ class BackendStream(Protocol):
     """One camera's state on a backend."""
 
     def step(self, frame: Float32Array) -> Float32Array:
-        """Logits (num_classes,) of one frame (1, 3, H, W), C-contiguous float32, normalised; advances the state."""
+        """Advance by one frame, (1, 3, H, W) C-contiguous float32, normalised; return logits (num_classes,)."""
         ...
 
     def reset(self) -> None:
@@ -24,7 +24,7 @@ class BackendStream(Protocol):
         ...
 
     def state(self) -> tuple[Float32Array, ...]:
-        """A copy of the shift buffers, shaped as `ModelSpec.state` says, whatever layout the engine keeps them in."""
+        """A copy of the shift buffers in the shapes of `ModelSpec.state`, whatever layout the engine uses."""
         ...
 
     def load_state(self, buffers: tuple[Float32Array, ...]) -> None:
