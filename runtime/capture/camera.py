@@ -33,7 +33,7 @@ class Camera(Protocol):
     fps: float
 
     def read(self, stop: threading.Event) -> tuple[UInt8Array, float] | None:
-        """Wait for the next picture, (H, W, 3) uint8 BGR, and its milliseconds of decoding; None if it is lost."""
+        """Wait for a picture, (H, W, 3) uint8 BGR, and its milliseconds of decoding; None if it is lost."""
         ...
 
     @property
