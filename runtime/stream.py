@@ -76,13 +76,15 @@ class Stream:
         """
         return self._predict(lambda: self._checked(x), frame_index, timestamp_s)
 
-    def reset(self) -> None:
-        """Forget all frames; a gesture that was running ends."""
+    def reset(self) -> tuple[Event, ...]:
+        """Forget all frames; a gesture that was running ends, which is returned and announced."""
         with self._lock:
             self._check_open()
             self._backend.reset()
             self._frame = 0
-            self._announce(self._postprocess.reset())
+            events = self._postprocess.reset()
+            self._announce(events)
+        return events
 
     def state(self) -> StreamState:
         """A copy of all that the stream remembers; it fits any backend and can be saved to a file."""

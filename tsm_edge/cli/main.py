@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from tsm_edge import __version__
-from tsm_edge.cli import bench, env, targets, verify
+from tsm_edge.cli import bench, env, export, run, targets, verify
 from tsm_edge.errors import TsmEdgeError, UsageError
 
 __all__ = ["main"]
@@ -32,7 +32,7 @@ def cli(context: click.Context) -> None:
 
 
 # Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
-for command in (bench.command, env.command, targets.command, verify.command):
+for command in (bench.command, env.command, export.command, run.command, targets.command, verify.command):
     cli.add_command(command)
 
 
