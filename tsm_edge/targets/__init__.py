@@ -1,12 +1,12 @@
 """Where a bundle will run: boards and processors as a table, this machine, or a raw TVM target."""
 
 from tsm_edge.errors import UnknownTargetError
-from tsm_edge.targets.host import host_target
+from tsm_edge.targets.host import host_target, missing_here
 from tsm_edge.targets.raw import target_from_json
 from tsm_edge.targets.spec import TargetSpec
 from tsm_edge.targets.table import TARGETS
 
-__all__ = ["TARGETS", "TargetSpec", "get_target", "host_target", "parse_target"]
+__all__ = ["TARGETS", "TargetSpec", "get_target", "host_target", "missing_here", "parse_target"]
 
 
 def get_target(name: str) -> TargetSpec:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tsm_edge.errors import UnknownTargetError
 from tsm_edge.targets.spec import TargetSpec
 from tsm_edge.targets.table import TARGETS
 
-__all__ = ["host_target"]
+__all__ = ["host_target", "missing_here"]
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -17,6 +18,9 @@ CPUINFO = Path("/proc/cpuinfo")
 _V2_FLAGS = {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
 _V3_FLAGS = _V2_FLAGS | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave"}
 _V4_FLAGS = _V3_FLAGS | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
+# What code for a target executes: on x86 by the width of its vectors, on ARM by its features.
+_X86_FLAGS = {"128": _V2_FLAGS, "256": _V3_FLAGS, "512": _V4_FLAGS}
+_ARM_FLAGS = {"+neon": {"asimd"}, "+dotprod": {"asimddp", "atomics"}, "+fullfp16": {"asimdhp", "fphp"}}
 _LEVELS = (("x86-64-v4", _V4_FLAGS), ("x86-64-v3", _V3_FLAGS), ("x86-64-v2", _V2_FLAGS))
 
 
@@ -37,6 +41,31 @@ def host_target(cpuinfo: Path = CPUINFO) -> TargetSpec:
         threads=_physical_cores(_processors(cpuinfo)),
         note="",
     )
+
+
+def missing_here(target: TargetSpec, cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
+    """What this machine lacks to run code for `target`: its system and architecture, or instruction sets.
+
+    Args:
+        target: What the code was compiled for.
+        cpuinfo: Linux's description of the processors.
+    """
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    system = "android" if hasattr(sys, "getandroidapilevel") else platform.system().lower()
+    here, there = f"{machine}-{system}", f"{target.architecture}-{_system_of(target)}"
+    if here != there:
+        return (f"{there} (this is {here})",)
+    needed = _ARM_FLAGS if machine == "aarch64" else _X86_FLAGS
+    asked = set(target.features) if machine == "aarch64" else {str(target.vector_bits)}
+    processors = _processors(cpuinfo)
+    has = set(" ".join(fields.get("flags", fields.get("Features", "")) for fields in processors[:1]).split())
+    if not has:
+        return ()  # no /proc: nothing is known against it
+    return tuple(sorted(flag for key in asked for flag in needed.get(key, set()) - has))
+
+
+def _system_of(target: TargetSpec) -> str:
+    return "android" if target.libc == "bionic" else "linux"
 
 
 def _closest_entry(system: str, machine: str, cpuinfo: Path) -> TargetSpec:

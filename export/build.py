@@ -1,0 +1,189 @@
+"""The one road through the host half: a clip model in, a bundle out.
+
+    clip model -> ONNX -> Relax -> fused layers -> plan of kernels -> object file -> library -> bundle
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from tsm_edge._version import __version__
+from tsm_edge.bundle import (
+    C_HEADER,
+    GOLDEN_FRAMES,
+    GOLDEN_LOGITS,
+    LIBRARY,
+    ONNX_MODEL,
+    RUN_TOOL,
+    WEIGHTS,
+    Bundle,
+    record_files,
+)
+from tsm_edge.errors import CompileError, UsageError
+from tsm_edge.export.codegen import write_object
+from tsm_edge.export.driver_source import plan_source
+from tsm_edge.export.fusion import fuse_layers
+from tsm_edge.export.golden import golden_frames, golden_logits
+from tsm_edge.export.kernels import unscheduled
+from tsm_edge.export.link import c_source, link_library, link_run_tool
+from tsm_edge.export.models import ClipModel
+from tsm_edge.export.onnx_export import export_onnx
+from tsm_edge.export.plan import Plan, plan_network
+from tsm_edge.export.relax_graph import read_graph
+from tsm_edge.export.relax_import import import_relax
+from tsm_edge.export.verification import replay_golden_stream
+from tsm_edge.files import directory_written_aside
+from tsm_edge.manifest import Manifest, Verification, write_manifest
+from tsm_edge.specs import ModelSpec
+from tsm_edge.targets import TargetSpec
+
+__all__ = ["PRECISIONS", "STAGES", "CompileReport", "compile_bundle", "default_output"]
+
+PRECISIONS = ("fp32",)
+STAGES = ("export ONNX", "import into Relax", "choose kernels", "compile kernels", "link", "record golden stream", "verify")
+PACKAGES = ("apache-tvm", "apache-tvm-ffi", "numpy", "onnx", "onnxruntime", "torch", "ziglang")
+ABI_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileReport:
+    """What was built.
+
+    Attributes:
+        bundle: The bundle, checked.
+        seconds: Time of each stage, by name.
+    """
+
+    bundle: Bundle
+    seconds: dict[str, float]
+
+
+@dataclass
+class _Clock:
+    """Announces stages and times them."""
+
+    on_stage: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.on_stage(name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def default_output(spec: ModelSpec, target: TargetSpec, precision: str) -> Path:
+    """Where a bundle goes by itself: dist/<model>-<target>-<precision>."""
+    return Path("dist") / f"{spec.name}-{target.name}-{precision}"
+
+
+def compile_bundle(
+    model: ClipModel,
+    target: TargetSpec,
+    output: Path,
+    *,
+    precision: str = "fp32",
+    threads: int | None = None,
+    strict: bool = False,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> CompileReport:
+    """Compile the streaming view of `model` for `target` into the folder `output`.
+
+    Args:
+        model: An online clip model.
+        target: Where it will run.
+        output: The bundle; replaced in one step when all went well, untouched otherwise.
+        precision: "fp32".
+        threads: Default number of threads; None takes the target's.
+        strict: Refuse a kernel that no rule scheduled.
+        on_stage: Called with the name of each of `STAGES` as it begins.
+
+    Raises:
+        ExportError: The ONNX model is not the torch model.
+        CompileError: A layer has no kernel, TVM or the linker refused, or the result differs from ONNX Runtime.
+        OutputError: The folder cannot be written; nothing is half written.
+        UsageError: No such precision, or fewer threads than one.
+    """
+    threads = target.threads if threads is None else threads
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if not 1 <= threads <= 64:
+        raise UsageError(f"{threads} threads; choose 1 to 64")
+    clock = _Clock(on_stage)
+    with directory_written_aside(output) as directory:
+        with clock.stage("export ONNX"):
+            spec = export_onnx(model, directory / ONNX_MODEL)
+        plan = _plan(directory / ONNX_MODEL, target, strict, clock)
+        _write_library(plan, spec, target, threads, directory, clock)
+        with clock.stage("record golden stream"):
+            _write_golden_stream(directory, spec)
+        with clock.stage("verify"):
+            verification = replay_golden_stream(directory, target)
+        manifest = _manifest(plan, spec, target, precision, threads, verification, directory)
+        write_manifest(manifest, directory)
+    return CompileReport(bundle=Bundle.open(output), seconds=clock.seconds)
+
+
+def _plan(onnx_path: Path, target: TargetSpec, strict: bool, clock: _Clock) -> Plan:
+    with clock.stage("import into Relax"):
+        network = fuse_layers(read_graph(import_relax(onnx_path)))
+    with clock.stage("choose kernels"):
+        plan = plan_network(network, target)
+    slow = sorted({call.layer for call in plan.calls if call.rule == unscheduled.NAME})
+    if strict and slow:
+        raise CompileError(f"--strict: no rule schedules {'; '.join(slow)}")
+    return plan
+
+
+def _write_library(
+    plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int, directory: Path, clock: _Clock
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="tsm-edge-") as name:
+        source, kernels = Path(name) / "plan.c", Path(name) / "kernels.o"
+        with clock.stage("compile kernels"):
+            source.write_text(plan_source(plan, spec, target, threads))
+            write_object(plan.kernels, target, kernels)
+        with clock.stage("link"):
+            link_library(source, kernels, target, directory / LIBRARY)
+            link_run_tool(source, kernels, target, directory / RUN_TOOL)
+    (directory / WEIGHTS).write_bytes(plan.weights)
+    shutil.copyfile(c_source(C_HEADER), directory / C_HEADER)
+
+
+def _write_golden_stream(directory: Path, spec: ModelSpec) -> None:
+    frames = golden_frames(spec)
+    np.save(directory / GOLDEN_FRAMES, frames)
+    np.save(directory / GOLDEN_LOGITS, golden_logits(directory / ONNX_MODEL, spec, frames))
+
+
+def _manifest(
+    plan: Plan,
+    spec: ModelSpec,
+    target: TargetSpec,
+    precision: str,
+    threads: int,
+    verification: Verification,
+    directory: Path,
+) -> Manifest:
+    versions = {"tsm-edge": __version__, **{name: metadata.version(name) for name in PACKAGES}}
+    return Manifest(
+        model=spec,
+        target=target,
+        precision=precision,
+        threads=threads,
+        abi_version=ABI_VERSION,
+        arena_bytes=plan.arena_bytes,
+        weight_bytes=len(plan.weights),
+        kernels=plan.records(),
+        files=record_files(directory),
+        verification=verification,
+        versions=versions,
+    )

@@ -1,0 +1,41 @@
+/* tsm_plan.h - what the generated plan.c tells the driver. Private to the library. */
+#ifndef TSM_PLAN_H
+#define TSM_PLAN_H
+
+#include <stdint.h>
+
+/* Where a call's pointers come from. */
+typedef struct tsm_operands {
+  const float *frame;
+  unsigned char *arena;
+  const unsigned char *weights;
+  unsigned char *state;
+} tsm_operands;
+
+/* One kernel call; any part of its `units` can run on any thread. */
+typedef struct tsm_call {
+  const char *name;
+  void (*run)(const tsm_operands *operands, int32_t begin, int32_t end);
+  int32_t units;
+} tsm_call;
+
+/* One shift buffer: channels last, at `offset` bytes of the state. */
+typedef struct tsm_shift_buffer {
+  int32_t channels, height, width;
+  int64_t offset;
+} tsm_shift_buffer;
+
+typedef struct tsm_plan {
+  int32_t height, width, num_classes;
+  float mean[3], std[3]; /* how a frame is normalised, of pixels divided by 255 */
+  int64_t arena_bytes, weight_bytes, state_bytes, logits_offset;
+  int32_t num_calls, num_shift_buffers, default_threads;
+  const tsm_call *calls;
+  const tsm_shift_buffer *shift_buffers;
+  double latency_target_ms; /* 0: none */
+  const char *target, *note;
+} tsm_plan;
+
+extern const tsm_plan tsm_model_plan;
+
+#endif

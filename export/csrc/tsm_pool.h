@@ -1,0 +1,16 @@
+/* tsm_pool.h - threads that share each kernel call. Private to the library. */
+#ifndef TSM_POOL_H
+#define TSM_POOL_H
+
+#include "tsm_plan.h"
+
+typedef struct tsm_pool tsm_pool;
+
+/* Null if memory or a thread cannot be had. */
+tsm_pool *tsm_pool_create(int num_threads);
+void tsm_pool_destroy(tsm_pool *pool);
+
+/* Run all units of `call`, a fixed share on each thread, and return when all are done. */
+void tsm_pool_run(tsm_pool *pool, const tsm_call *call, const tsm_operands *operands);
+
+#endif

@@ -1,0 +1,120 @@
+"""Full convolutions of any kernel size: the stem, ResNet's 3x3 and its strided shortcuts.
+
+    y[i, j, o] = act(b[o] + sum_{r, t, k} x[i s + r - p, j s + t - p, k] w[r, t, k, o] + residual[i, j, o])
+
+Direct, without an im2col copy and without a padded one. Where a temporal shift stands in front (ResNet-18), the first
+input channels are read from the shift buffer instead of x. The stem reads the frame as it arrives, planar; everything
+else is channels last.
+"""
+
+from tsm_edge.export.kernels.call import KernelCall, Operand, ShiftBuffer, Weights, write_call
+from tsm_edge.export.kernels.emitter import Emitter, Expr
+from tsm_edge.export.kernels.machine import Machine
+from tsm_edge.export.kernels.pack import pack_panels
+from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.tiling import TileShape, choose_tile
+from tsm_edge.export.kernels.window import Window
+from tsm_edge.export.layers import Convolution, Layer
+
+__all__ = ["NAME", "covers", "lower"]
+
+NAME = "convolution"
+
+
+def covers(layer: Layer) -> bool:
+    """Square kernel, no groups; a shift only on channels-last input."""
+    return (
+        isinstance(layer, Convolution)
+        and layer.groups == 1
+        and layer.weight.shape[2] == layer.weight.shape[3]
+        and not (layer.shift and layer.x.planar)
+    )
+
+
+def lower(layer: Layer, machine: Machine) -> KernelCall:
+    """Write the kernel for `layer` and pack its weights."""
+    assert isinstance(layer, Convolution)
+    shape = choose_tile(layer.out.width, layer.out.channels, machine)
+    operands: dict[str, Operand] = {
+        "x": layer.x,
+        "weights": Weights(pack_panels(layer.weight, shape.width)),
+        "bias": Weights(layer.bias),
+    }
+    if layer.shift:
+        operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
+    if layer.residual:
+        operands["residual"] = layer.residual
+    operands["y"] = layer.out
+    kernel = layer.weight.shape[2]
+    return write_call(
+        rule=NAME,
+        symbol=_symbol(layer, shape),
+        layer=f"{kernel}x{kernel}/{layer.stride} {layer.x.channels}->{layer.out.channels}"
+        f" at {layer.x.height}x{layer.x.width}",
+        operands=operands,
+        units=layer.out.channels // shape.width * layer.out.height,
+        flop=2 * layer.out.pixels * layer.weight.size,
+        body=_Body(layer, shape, machine).write,
+    )
+
+
+def _symbol(layer: Convolution, shape: TileShape) -> str:
+    x, kernel = layer.x, layer.weight.shape[2]
+    size = f"{x.height}x{x.width}x{x.channels}x{layer.out.channels}{'_planar' if x.planar else ''}"
+    window = f"k{kernel}s{layer.stride}p{layer.padding}"
+    shift = f"_shift{layer.shift.channels}" if layer.shift else ""
+    residual = "_add" if layer.residual else ""
+    return f"{NAME}_{size}_{window}{shift}{residual}_{layer.activation}_t{shape.pixels}x{shape.width}"
+
+
+class _Body:
+    """One part is one panel of output channels in one output row; a panel's rows follow each other."""
+
+    def __init__(self, layer: Convolution, shape: TileShape, machine: Machine) -> None:
+        self.layer = layer
+        self.shape = shape
+        self.machine = machine
+        self.window = Window(layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding)
+
+    def write(self, e: Emitter) -> None:
+        rows = self.layer.out.height
+        with e.units() as unit:
+            panel, row = unit // rows, unit % rows
+            self.window.for_each_tile(
+                e, self.shape.pixels, lambda pixels, column: self._tile(e, pixels, row, column, panel)
+            )
+
+    def _tile(self, e: Emitter, pixels: int, row: Expr, column: Expr, panel: Expr) -> None:
+        layer, width = self.layer, self.shape.width
+        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes)
+        tile.start(e["bias"], panel * width)
+        first, stop = self.window.row_range(e, row)
+        with e.loop(stop, first) as r:
+            for t in range(self.window.kernel):
+                self._tap(e, tile, row, column, panel, r, t)
+        tile.finish(
+            e["y"],
+            lambda p: (row * layer.out.width + column + p) * layer.out.channels + panel * width,
+            layer.activation,
+            e["residual"] if layer.residual else None,
+        )
+
+    def _tap(self, e: Emitter, tile: Tile, row: Expr, column: Expr, panel: Expr, r: Expr, t: int) -> None:
+        """Add tap (r, t) of the window for those outputs that have it inside."""
+        layer, x, kernel = self.layer, self.layer.x, self.window.kernel
+        line = (row * layer.stride + r - layer.padding) * x.width
+        inside = self.window.rows_inside(column, tile.pixels, t)
+        weight_base = ((panel * kernel + r) * kernel + t) * (x.channels * tile.width)
+
+        def pixel(p: int) -> Expr:
+            return line + (column + p) * layer.stride + (t - layer.padding)
+
+        if x.planar:
+            tile.multiply_add(Source(e["x"], pixel, x.pixels), e["weights"], weight_base, x.channels, inside)
+            return
+        fold = layer.shift.channels if layer.shift else 0
+        if fold:
+            previous = Source(e["shift_buffer"], lambda p: pixel(p) * fold)
+            tile.multiply_add(previous, e["weights"], weight_base, fold, inside)
+        present = Source(e["x"], lambda p: pixel(p) * x.channels + fold)
+        tile.multiply_add(present, e["weights"], weight_base + fold * tile.width, x.channels - fold, inside)

@@ -1,0 +1,118 @@
+"""1x1 convolutions, the bulk of a MobileNet: with temporal shift, bias, residual and activation in one pass.
+
+    y[p, o] = act(b[o] + sum_{k < f} s[p, k] w[k, o] + sum_{f <= k} x[p, k] w[k, o] + r[p, o])
+
+s is the shift buffer (the previous frame's first f channels), read where the first f channels of x would be:
+shifting costs no copy. Pixels form tiles, output channels panels. Of inputs and weights the larger one is read once,
+by the outer loop, and the smaller one again for each of its parts, out of the cache.
+"""
+
+from tsm_edge.export.kernels.call import KernelCall, Operand, ShiftBuffer, Weights, write_call
+from tsm_edge.export.kernels.emitter import Emitter, Expr
+from tsm_edge.export.kernels.machine import Machine
+from tsm_edge.export.kernels.pack import pack_panels
+from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
+from tsm_edge.export.layers import Convolution, Layer
+
+__all__ = ["NAME", "covers", "lower"]
+
+NAME = "pointwise"
+
+
+def covers(layer: Layer) -> bool:
+    """1x1, stride 1, no groups, on channels-last input."""
+    return (
+        isinstance(layer, Convolution)
+        and layer.weight.shape[2:] == (1, 1)
+        and (layer.stride, layer.padding, layer.groups) == (1, 0, 1)
+        and not layer.x.planar
+    )
+
+
+def lower(layer: Layer, machine: Machine) -> KernelCall:
+    """Write the kernel for `layer` and pack its weights."""
+    assert isinstance(layer, Convolution)
+    shape = choose_tile(layer.x.pixels, layer.out.channels, machine)
+    operands: dict[str, Operand] = {
+        "x": layer.x,
+        "weights": Weights(pack_panels(layer.weight, shape.width)),
+        "bias": Weights(layer.bias),
+    }
+    if layer.shift:
+        operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
+    if layer.residual:
+        operands["residual"] = layer.residual
+    operands["y"] = layer.out
+    body = _Body(layer, shape, machine)
+    return write_call(
+        rule=NAME,
+        symbol=_symbol(layer, shape),
+        layer=f"1x1 {layer.x.channels}->{layer.out.channels} at {layer.x.height}x{layer.x.width}",
+        operands=operands,
+        units=body.units,
+        flop=2 * layer.x.size * layer.out.channels,
+        body=body.write,
+    )
+
+
+def _symbol(layer: Convolution, shape: TileShape) -> str:
+    shift = f"_shift{layer.shift.channels}" if layer.shift else ""
+    residual = "_add" if layer.residual else ""
+    size = f"{layer.x.pixels}x{layer.x.channels}x{layer.out.channels}"
+    return f"{NAME}_{size}{shift}{residual}_{layer.activation}_t{shape.pixels}x{shape.width}"
+
+
+class _Body:
+    """Loops over pixel tiles and panels in the order that reads the larger operand once."""
+
+    def __init__(self, layer: Convolution, shape: TileShape, machine: Machine) -> None:
+        self.layer = layer
+        self.shape = shape
+        self.machine = machine
+        self.panels = layer.out.channels // shape.width
+        self.split = split_evenly(layer.x.pixels, shape.pixels)
+        self.panels_outside = layer.weight.size > layer.x.size
+
+    @property
+    def units(self) -> int:
+        return self.panels if self.panels_outside else self.split.count
+
+    def write(self, e: Emitter) -> None:
+        if self.panels_outside:
+            self._panels_outside(e)
+        else:
+            self._pixels_outside(e)
+
+    def _panels_outside(self, e: Emitter) -> None:
+        with e.units() as panel:
+            for first, tiles, pixels in self.split.groups():
+                with e.loop(tiles) as tile:
+                    self._tile(e, pixels, first + tile * pixels, panel)
+
+    def _pixels_outside(self, e: Emitter) -> None:
+        """Tiles of two sizes: this call's parts may lie in one of them or in both."""
+        done = 0
+        for first, tiles, pixels in self.split.groups():
+            start, stop = e.maximum(e.begin, done), e.minimum(e.end, done + tiles)
+            with e.loop(e.maximum(stop, start), start) as tile, e.loop(self.panels) as panel:
+                self._tile(e, pixels, first + (tile - done) * pixels, panel)
+            done += tiles
+
+    def _tile(self, e: Emitter, pixels: int, pixel: Expr, panel: Expr) -> None:
+        layer, width = self.layer, self.shape.width
+        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes)
+        tile.start(e["bias"], panel * width)
+        fold = layer.shift.channels if layer.shift else 0
+        weight_base = panel * (layer.x.channels * width)
+        if fold:
+            previous = Source(e["shift_buffer"], lambda p: (pixel + p) * fold)
+            tile.multiply_add(previous, e["weights"], weight_base, fold)
+        present = Source(e["x"], lambda p: (pixel + p) * layer.x.channels + fold)
+        tile.multiply_add(present, e["weights"], weight_base + fold * width, layer.x.channels - fold)
+        tile.finish(
+            e["y"],
+            lambda p: (pixel + p) * layer.out.channels + panel * width,
+            layer.activation,
+            e["residual"] if layer.residual else None,
+        )

@@ -1,0 +1,148 @@
+"""From object file and C sources to a library: zig from pip is compiler, linker and libc for every target.
+
+Linux targets link against glibc 2.17's symbols, so that one library runs on everything since 2012. Android has no
+libc here to link against: sources are compiled against musl's headers, whose names and layouts agree where the
+driver uses them, and linked to empty libraries that carry bionic's names.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+
+from tsm_edge.errors import CompileError
+from tsm_edge.targets import TargetSpec
+
+__all__ = ["c_source", "link_library", "link_run_tool"]
+
+GLIBC = "2.17"
+# 16 KiB: what Android 15 asks for; larger pages than the device's do no harm.
+MAX_PAGE_SIZE = 16384
+DRIVER_SOURCES = ("tsm_driver.c", "tsm_pool.c")
+# What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
+BIONIC_LIBC = (
+    "calloc",
+    "clock_gettime",
+    "close",
+    "free",
+    "lseek",
+    "memcpy",
+    "memset",
+    "mmap",
+    "munmap",
+    "open",
+    "posix_memalign",
+    "pthread_cond_broadcast",
+    "pthread_cond_destroy",
+    "pthread_cond_init",
+    "pthread_cond_wait",
+    "pthread_create",
+    "pthread_join",
+    "pthread_mutex_destroy",
+    "pthread_mutex_init",
+    "pthread_mutex_lock",
+    "pthread_mutex_unlock",
+    "sched_yield",
+)
+# The kernels' own symbols are visible in their object file; the library shows the C interface alone.
+EXPORTS = "{ global: tsm_abi_version; tsm_status_text; tsm_get_info; tsm_call_name; tsm_model_*; tsm_stream_*; local: *; };\n"
+C_FLAGS = ("-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g0")
+
+
+def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+    """Link `libtsm_model.so`.
+
+    Args:
+        plan_source: The generated plan.
+        kernels: The kernels' object file.
+        target: Where it will run.
+        path: The library to write.
+
+    Raises:
+        CompileError: zig refused.
+    """
+    work = plan_source.parent
+    if target.libc == "bionic":
+        _link_bionic(plan_source, kernels, target, path)
+        return
+    script = work / "exports.map"
+    script.write_text(EXPORTS)
+    _zig_cc(
+        f"{target.architecture}-linux-gnu.{GLIBC}",
+        [*C_FLAGS, "-shared", f"-Wl,--version-script={script}", "-s", f"-Wl,-soname,{path.name}"],
+        [plan_source, *_sources(DRIVER_SOURCES), kernels],
+        path,
+    )
+
+
+def link_run_tool(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+    """Link `tsm-run`: static with musl, so that it needs nothing but the kernel, on Linux and Android alike.
+
+    On the compiling machine itself the libc that is there does, and musl need not be built first.
+
+    Raises:
+        CompileError: zig refused.
+    """
+    native = target.name == "host"
+    _zig_cc(
+        f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
+        [*C_FLAGS, "-s", *([] if native else ["-static"])],
+        [plan_source, *_sources((*DRIVER_SOURCES, "tsm_run.c")), kernels],
+        path,
+    )
+    path.chmod(0o755)
+
+
+def _link_bionic(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+    work = plan_source.parent
+    objects = []
+    for source in (plan_source, *_sources(DRIVER_SOURCES)):
+        objects.append(work / f"{source.stem}.o")
+        _zig_cc(f"{target.architecture}-linux-musl", [*C_FLAGS, "-c"], [source], objects[-1])
+    libc = _empty_library(work, target)
+    script = work / "exports.map"
+    script.write_text(EXPORTS)
+    options = ["-shared", "--gc-sections", "--hash-style=both", "-z", f"max-page-size={MAX_PAGE_SIZE}", "-s"]
+    checks = ["--no-undefined", "-z", "text", f"--version-script={script}", f"-soname={path.name}"]
+    _run_zig(["ld.lld", *options, *checks, "-o", path, *objects, kernels, libc])
+
+
+def _empty_library(work: Path, target: TargetSpec) -> Path:
+    """A libc.so that has bionic's names and no code: only its names matter to the linker."""
+    source = work / "bionic.c"
+    source.write_text("".join(f"void {name}(void) {{}}\n" for name in BIONIC_LIBC))
+    compiled, library = work / "bionic.o", work / "libc.so"
+    _zig_cc(f"{target.architecture}-linux-musl", ["-c", "-fPIC", "-ffreestanding", "-fno-builtin", "-w"], [source], compiled)
+    _run_zig(["ld.lld", "-shared", "-soname=libc.so", "-o", library, compiled])
+    return library
+
+
+def c_source(name: str) -> Path:
+    """A file of csrc/, which travels with this package."""
+    return _csrc() / name
+
+
+def _sources(names: Sequence[str]) -> list[Path]:
+    return [c_source(name) for name in names]
+
+
+def _csrc() -> Path:
+    return Path(__file__).parent / "csrc"
+
+
+def _zig_cc(zig_target: str, flags: Sequence[str | Path], inputs: Sequence[Path], path: Path) -> None:
+    _run_zig(["cc", "-target", zig_target, *flags, f"-I{_csrc()}", *inputs, "-o", path])
+
+
+def _run_zig(arguments: Sequence[str | Path]) -> None:
+    command = [sys.executable, "-m", "ziglang", *map(str, arguments)]
+    cache = str(platformdirs.user_cache_path("tsm-edge") / "zig")
+    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or ["no message"]
+        first = next((line for line in lines if "error" in line), lines[-1])
+        raise CompileError(f"zig {arguments[0]} failed: {first}")

@@ -1,0 +1,82 @@
+"""The flat call plan of a network on a target: kernels, packed weights, and a place for every tensor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Weights
+from tsm_edge.export.kernels.emitter import Kernel
+from tsm_edge.export.kernels.machine import machine_of
+from tsm_edge.export.kernels.rules import lower_layer
+from tsm_edge.export.layers import Network
+from tsm_edge.export.memory_plan import ALIGNMENT, plan_memory
+from tsm_edge.manifest import KernelRecord
+from tsm_edge.targets import TargetSpec
+
+__all__ = ["Plan", "plan_network"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that code generation needs to know.
+
+    Attributes:
+        calls: Kernel calls in their order.
+        kernels: Their functions, each once.
+        arena: Byte offset of each activation, by tensor name.
+        weight_offsets: Byte offset of each weight operand in `weights`, by identity of the operand.
+        weights: Contents of weights.bin.
+        logits: Name of the tensor whose first floats are the logits.
+    """
+
+    calls: tuple[KernelCall, ...]
+    kernels: tuple[Kernel, ...]
+    arena: dict[str, int]
+    arena_bytes: int
+    weight_offsets: dict[int, int]
+    weights: bytes
+    logits: str
+
+    def records(self) -> tuple[KernelRecord, ...]:
+        """The calls as the manifest lists them."""
+        return tuple(
+            KernelRecord(
+                name=call.kernel.name,
+                rule=call.rule,
+                layer=call.layer,
+                flop=call.flop,
+                bytes_moved=call.bytes_moved,
+            )
+            for call in self.calls
+        )
+
+
+def plan_network(network: Network, target: TargetSpec) -> Plan:
+    """Choose a kernel for every layer and a place for every tensor.
+
+    Raises:
+        CompileError: A layer that no rule covers.
+    """
+    machine = machine_of(target)
+    calls = tuple(lower_layer(layer, machine) for layer in network.layers)
+    memory = plan_memory(calls, network.logits.name)
+    offsets, weights = _lay_out_weights(calls)
+    kernels = {call.kernel.name: call.kernel for call in calls}
+    return Plan(
+        calls, tuple(kernels.values()), memory.offsets, memory.arena_bytes, offsets, weights, network.logits.name
+    )
+
+
+def _lay_out_weights(calls: tuple[KernelCall, ...]) -> tuple[dict[int, int], bytes]:
+    """All constants in the order in which a frame reads them, each on a cache line of its own."""
+    offsets: dict[int, int] = {}
+    pieces: list[bytes] = []
+    size = 0
+    for operand in (operand for call in calls for operand in call.operands if isinstance(operand, Weights)):
+        piece = np.ascontiguousarray(operand.values, np.float32).tobytes()
+        offsets[id(operand)] = size
+        padding = -len(piece) % ALIGNMENT
+        pieces += [piece, bytes(padding)]
+        size += len(piece) + padding
+    assert all(offset % FLOAT_BYTES == 0 for offset in offsets.values())
+    return offsets, b"".join(pieces)

@@ -1,0 +1,27 @@
+"""ONNX to Relax: TVM reads the model, infers all shapes and folds what is constant."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import tvm
+from tvm import relax
+from tvm.relax.frontend.onnx import from_onnx
+
+from tsm_edge.errors import CompileError
+
+__all__ = ["import_relax"]
+
+
+def import_relax(onnx_path: Path) -> Any:
+    """The model's Relax module, weights as constants, one function `main` of frame and shift buffers.
+
+    Raises:
+        CompileError: TVM cannot read the model.
+    """
+    try:
+        module = from_onnx(onnx.load(str(onnx_path)), keep_params_in_input=False)
+    except (tvm.error.TVMError, ValueError, NotImplementedError) as error:
+        raise CompileError(f"TVM cannot import {onnx_path}: {str(error).strip().splitlines()[-1]}") from error
+    passes = [relax.transform.FoldConstant(), relax.transform.DeadCodeElimination()]
+    return tvm.transform.Sequential(passes)(module)
