@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tsm_edge.cli.exits import EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
     from tsm_edge.runtime.prediction import Prediction
     from tsm_edge.runtime.run_summary import RunSummary
 
 __all__ = ["command"]
-
-EXIT_INTERRUPTED = 130
 
 SOURCES = """\b
 Sources: 0 or /dev/video0 (camera), file.mp4, 'frames/*.jpg' (in quotes), rtsp://... or http://...,
