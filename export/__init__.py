@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tsm_edge.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
+    from tsm_edge.export.model_choice import open_model
     from tsm_edge.export.models import (
         MODELS,
         ClipModel,
@@ -30,12 +32,17 @@ __all__ = [
     "default_model",
     "export_checked_onnx",
     "export_onnx",
+    "load_checkpoint",
+    "open_model",
+    "save_checkpoint",
     "shift_offline",
     "shift_online",
     "shift_streaming",
 ]
 
 _MODULES = {
+    "tsm_edge.export.checkpoint": ("load_checkpoint", "save_checkpoint"),
+    "tsm_edge.export.model_choice": ("open_model",),
     "tsm_edge.export.models": (
         "MODELS",
         "ClipModel",

@@ -12,6 +12,7 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 from torch import Tensor
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from tsm_edge.errors import BundleError
 from tsm_edge.export.fold import fold_batch_norm
@@ -83,7 +84,8 @@ def open_backend(onnx_path: Path, threads: int) -> TorchBackend:
     """
     streaming = load_streaming_model(onnx_path)
     torch.set_num_threads(threads)
-    streaming.to(memory_format=torch.channels_last)  # 17.5 ms a frame instead of 20.0 on one x86 core
+    # Channels last: 17.5 ms a frame instead of 20.0 on one x86 core.
+    convert_conv2d_weight_memory_format(streaming, torch.channels_last)
     return TorchBackend(streaming, threads)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tsm_edge.export.models.backbone import Backbone, conv_bn
 from tsm_edge.export.models.temporal_shift import Shift
 
-__all__ = ["MobileNetV2", "stage_channels"]
+__all__ = ["STAGE_ENDS", "MobileNetV2", "stage_channels"]
 
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
@@ -35,6 +35,18 @@ _STAGES = (
     _Stage(6, 96, 3, 1),
     _Stage(6, 160, 3, 2),
     _Stage(6, 320, 1, 1),
+)
+
+# Convolutions that put out what `stage_channels` tells.
+STAGE_ENDS = (
+    "features.1.conv.3",
+    "features.3.conv.6",
+    "features.6.conv.6",
+    "features.10.conv.6",
+    "features.13.conv.6",
+    "features.16.conv.6",
+    "features.17.conv.6",
+    "features.18.0",
 )
 
 

@@ -29,6 +29,7 @@ DEFAULT_MODEL = "mobilenetv2"
 
 # The deepest layers of all networks see 1 / 32 of the picture's size.
 TOTAL_STRIDE = 32
+MAX_IMAGE_SIZE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +89,12 @@ def build_model(
         name: A key of `MODELS`.
         labels: One name per class; Jester's if neither they nor `num_classes` are given.
         num_classes: Length of the logits where labels have no names yet.
-        image_size: Height and width of a frame, a multiple of 32.
+        image_size: Height and width of a frame, a multiple of 32 up to 1024.
         seed: The same seed gives the same weights.
 
     Raises:
         UnknownModelError: No network of that name.
-        UsageError: `labels` and `num_classes` disagree, or the size is not a multiple of 32.
+        UsageError: `labels` and `num_classes` disagree, or the size does not fit.
     """
     if name not in MODELS:
         raise UnknownModelError(f"unknown model {name!r}; choose one of {', '.join(MODELS)}")
@@ -131,10 +132,10 @@ def make_spec(
     """Describe a network; the state's shapes are found by running its skeleton, which has no weights.
 
     Raises:
-        UsageError: The size is not a multiple of 32.
+        UsageError: The size is not a multiple of 32, or too large.
     """
-    if image_size < TOTAL_STRIDE or image_size % TOTAL_STRIDE:
-        raise UsageError(f"image size {image_size}: give a multiple of {TOTAL_STRIDE} such as 224")
+    if image_size % TOTAL_STRIDE or not TOTAL_STRIDE <= image_size <= MAX_IMAGE_SIZE:
+        raise UsageError(f"image size {image_size}: give a multiple of {TOTAL_STRIDE} up to {MAX_IMAGE_SIZE}")
     with torch.device("meta"):
         skeleton = build_backbone(architecture, len(labels), width_mult)
     return ModelSpec(
