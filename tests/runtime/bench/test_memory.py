@@ -1,0 +1,17 @@
+import numpy as np
+
+from tsm_edge.runtime.bench.memory import peak_memory_bytes, resident_memory_bytes
+
+SIZE = 64 << 20
+
+
+def test_touched_memory_shows_and_the_peak_stays():
+    before = resident_memory_bytes()
+    block = np.ones(SIZE, np.uint8)
+    held = resident_memory_bytes()
+    del block
+    # Other memory of the process may come and go meanwhile, but not half of the block.
+    assert held - before > SIZE / 2
+    # The kernel gathers counts of pages for each processor and adds them up late.
+    assert peak_memory_bytes() > held - (4 << 20)
+    assert resident_memory_bytes() < held

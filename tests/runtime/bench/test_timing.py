@@ -1,0 +1,92 @@
+"""What is timed and in which order; never how long it took."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsm_edge.runtime.bench.frames import noise_frames
+from tsm_edge.runtime.bench.timing import rotated, time_interleaved, time_paced, time_windows
+
+
+class Recorder:
+    """A stream that also writes down who was called with what."""
+
+    def __init__(self, name, stream, log):
+        self.name, self.stream, self.log = name, stream, log
+
+    def step(self, frame):
+        self.log.append((self.name, frame))
+        return self.stream.step(frame)
+
+    def reset(self):
+        self.log.append((self.name, "reset"))
+        self.stream.reset()
+
+
+@pytest.fixture
+def log():
+    return []
+
+
+@pytest.fixture
+def streams(stream, log):
+    return {name: Recorder(name, stream, log) for name in ("a", "b", "c")}
+
+
+@pytest.fixture
+def frames(tiny):
+    return noise_frames(tiny.manifest.model)
+
+
+@given(st.lists(st.integers(), min_size=1), st.integers(min_value=0))
+def test_rotation_keeps_all_and_begins_elsewhere_each_time(items, by):
+    assert sorted(rotated(items, by)) == sorted(items)
+    assert rotated(items, by)[0] == items[by % len(items)]
+    assert rotated(items, len(items)) == tuple(items)
+
+
+def test_every_engine_gets_every_frame_in_rotating_order(streams, frames, log):
+    samples = time_interleaved(streams, frames, num_frames=4)
+    assert "".join(name for name, _ in log) == "abcbcacababc"
+    for index in range(4):
+        given = [frame for _, frame in log[3 * index : 3 * index + 3]]
+        assert all(frame is given[0] for frame in given)
+    assert {name: len(values) for name, values in samples.items()} == {"a": 4, "b": 4, "c": 4}
+    assert min(itertools.chain(*samples.values())) > 0
+
+
+def test_windows_start_and_leave_streams_from_zero(streams, frames, log, stream):
+    samples = time_windows(streams, frames, num_segments=3, num_windows=2)
+    calls = "".join("0" if isinstance(what, str) else name for name, what in log)
+    assert calls == "0aaa00bbb00ccc00bbb00ccc00aaa0"
+    assert all(len(values) == 2 for values in samples.values())
+    assert all(np.all(buffer == 0) for buffer in stream.state())
+
+
+def test_windows_of_one_round_see_the_same_clip(streams, frames, log):
+    time_windows(streams, frames, num_segments=2, num_windows=1)
+    stepped = [what for _, what in log if not isinstance(what, str)]
+    assert stepped[0] is stepped[2] is stepped[4]
+    assert stepped[1] is stepped[3] is stepped[5]
+
+
+def test_paced_run_keeps_all_frames_and_the_rate(stream, frames):
+    run = time_paced(stream, frames, fps=500, num_frames=10)
+    assert len(run.latency_ms) == len(run.response_ms) == 10
+    # A response covers its own step, and the due time lies before it.
+    assert all(response >= latency for response, latency in zip(run.response_ms, run.latency_ms, strict=True))
+
+
+def test_deadline_is_the_next_frame(stream, frames):
+    # No engine answers within a microsecond, so at a million frames a second all come late, each later.
+    run = time_paced(stream, frames, fps=1e6, num_frames=5)
+    assert run.num_missed == 5
+    assert list(run.response_ms) == sorted(run.response_ms)
+
+
+def test_slow_rate_misses_nothing(stream, frames):
+    # One frame, and the next one due after a quarter of an hour.
+    assert time_paced(stream, frames, fps=1e-3, num_frames=1).num_missed == 0
