@@ -54,8 +54,10 @@ def _heading(record: BenchRecord) -> Iterator[RenderableType]:
     order = f"{conditions.paced_fps:g} frames a second" if conditions.paced_fps else "interleaved"
     yield Text(
         f"{conditions.num_frames} frames of {conditions.source} after {conditions.warmup}, {order}, "
-        f"threads: {conditions.threads}; outputs agree with {conditions.reference}"
+        f"threads: {conditions.threads}"
     )
+    largest = max((backend.max_relative_error for backend in record.backends), default=0.0)
+    yield Text(f"outputs agree with {conditions.reference} within {largest:.0e} of the largest logit")
     yield Text(
         f"weights {bundle.weight_bytes / MEBIBYTE:.1f} MiB, arena {bundle.arena_bytes / MEBIBYTE:.1f} MiB, "
         f"state {bundle.state_bytes / KIBIBYTE:.0f} KiB a stream"
