@@ -53,13 +53,14 @@ class Annotator:
     def draw(
         self, image: UInt8Array, prediction: Prediction, *, dropped: int = 0, note: str = ""
     ) -> UInt8Array:
-        """A new picture: `image`, (H, W, 3) uint8 BGR, with its prediction and a banner for `note`."""
+        """A new picture: `image`, (H, W, 3) uint8 BGR, its prediction, and what just happened."""
         status = Status(
             frames_per_second=self._rate(),
             latencies_ms=tuple(self._latencies_ms),
             dropped=dropped,
             event=next(filter(None, reversed(self._events)), None),
-            banners=tuple(filter(None, (note, self._banner))),
+            note=note,
+            banner=self._banner,
         )
         return draw_overlay(image, prediction, status)
 

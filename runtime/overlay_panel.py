@@ -1,4 +1,4 @@
-"""The panel below an annotated picture: label, five bars, speed, and banners for what must be seen."""
+"""The panel below an annotated picture: label, five bars, speed, and a banner for what must be seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,14 +40,16 @@ class Status:
         latencies_ms: What the last frames took from picture to label, oldest first.
         dropped: Frames that came faster than they could be taken.
         event: The gesture that started or ended lately.
-        banners: One line each, such as "untrained weights".
+        note: What just happened to the stream, such as a reset; takes the event's place.
+        banner: What must not be overlooked, such as "untrained weights".
     """
 
     frames_per_second: float = 0.0
     latencies_ms: Sequence[float] = ()
     dropped: int = 0
     event: Event | None = None
-    banners: tuple[str, ...] = ()
+    note: str = ""
+    banner: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def draw_panel(width: int, prediction: Prediction, status: Status) -> UInt8Array
     drawers = (_draw_label, _draw_top, _draw_speed)
     for start, stop, draw in zip(starts, stops, drawers, strict=True):
         draw(_Area(panel[:, start:stop], unit), prediction, status)
-    return np.concatenate((panel, *(_banner(text, width, unit) for text in status.banners)))
+    return np.concatenate((panel, _banner(status.banner, width, unit))) if status.banner else panel
 
 
 def _draw_label(area: _Area, prediction: Prediction, status: Status) -> None:
@@ -92,7 +94,9 @@ def _draw_label(area: _Area, prediction: Prediction, status: Status) -> None:
         area.line(line, 40 + 32 * i, round(size / area.unit), TEXT, bold=True)
     seconds = "" if prediction.timestamp_s is None else f" at {prediction.timestamp_s:.2f} s"
     area.line(f"frame {prediction.frame}{seconds}", 104, TEXT_SIZE, MUTED)
-    if status.event is not None:
+    if status.note:
+        area.line(status.note, 128, TEXT_SIZE, WARNING, bold=True)
+    elif status.event is not None:
         area.line(f"{status.event.label} {status.event.kind}", 128, TEXT_SIZE, ACCENT, bold=True)
 
 

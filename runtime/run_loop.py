@@ -17,7 +17,7 @@ from tsm_edge.runtime.session import Session
 from tsm_edge.runtime.stream import Stream
 from tsm_edge.runtime.video_writer import VideoWriter
 
-__all__ = ["predict_source", "run"]
+__all__ = ["predict_captured", "predict_source", "run"]
 
 Sink = Callable[[CapturedFrame, Prediction], None]
 
@@ -91,12 +91,15 @@ def predict_source(
         if captured.is_restart:
             ended += stream.reset()
         if count % every == 0:
-            prediction = stream.step(
-                captured.image, frame_index=captured.index, timestamp_s=captured.timestamp_s
-            )
-            latency_ms = {"decode": captured.decode_ms, **prediction.latency_ms}
-            yield captured, replace(prediction, events=ended + prediction.events, latency_ms=latency_ms)
+            yield captured, predict_captured(stream, captured, ended)
             ended = ()
+
+
+def predict_captured(stream: Stream, captured: CapturedFrame, ended: tuple[Event, ...] = ()) -> Prediction:
+    """Step `stream` with a captured frame; its index, time, decoding and `ended` join the prediction."""
+    prediction = stream.step(captured.image, frame_index=captured.index, timestamp_s=captured.timestamp_s)
+    latency_ms = {"decode": captured.decode_ms, **prediction.latency_ms}
+    return replace(prediction, events=ended + prediction.events, latency_ms=latency_ms)
 
 
 def _video_sink(video: VideoWriter, source: Source, weights_note: str) -> Sink:

@@ -57,6 +57,7 @@ class RunTally:
     """Counts while a run goes on.
 
     Attributes:
+        frames: How many were predicted so far.
         interrupted: Set it when Ctrl-C ends the run.
     """
 
@@ -66,14 +67,14 @@ class RunTally:
         self._source = source
         self._start_s = perf_counter()
         self._elapsed_s = 0.0
-        self._frames = 0
+        self.frames = 0
         self._gestures = 0
         self._labels: Counter[str] = Counter()
         self._latencies_ms: deque[dict[str, float]] = deque(maxlen=KEPT_LATENCIES)
 
     def add(self, _: CapturedFrame, prediction: Prediction) -> None:
         """Count one more prediction."""
-        self._frames += 1
+        self.frames += 1
         self._elapsed_s = perf_counter() - self._start_s
         self._labels[prediction.smoothed_label] += 1
         self._latencies_ms.append(prediction.latency_ms)
@@ -88,7 +89,7 @@ class RunTally:
             backend=backend.name,
             threads=backend.threads,
             source=self._source.name,
-            frames=self._frames,
+            frames=self.frames,
             dropped=self._source.dropped,
             elapsed_s=self._elapsed_s,
             latency_ms=self._median_latencies(),

@@ -21,7 +21,7 @@ from tsm_edge.runtime.capture.pictures import PICTURE_SUFFIXES, Pictures
 from tsm_edge.runtime.capture.source import Source
 from tsm_edge.runtime.capture.video_file import VideoFile
 
-__all__ = ["open_source"]
+__all__ = ["as_camera", "open_source"]
 
 NETWORK_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt"})
 PLAYED_PREFIX = "live+"
@@ -42,6 +42,13 @@ def open_source(address: str) -> Source:
         return LiveSource(f"camera {address}", partial(open_usb, int(camera[1])))
     scheme, separator, rest = address.partition("://")
     return _open_address(address, scheme, rest) if separator else _open_path(address)
+
+
+def as_camera(address: str) -> str:
+    """The address under which a video file plays at its own rate; others are returned as they are."""
+    if CAMERA_PATTERN.fullmatch(address) or not Path(address).is_file():
+        return address
+    return address if Path(address).suffix.lower() in PICTURE_SUFFIXES else PLAYED_PREFIX + address
 
 
 def _open_address(address: str, scheme: str, rest: str) -> Source:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tsm_edge.runtime.prediction import Prediction
     from tsm_edge.runtime.run_summary import RunSummary
 
-__all__ = ["command"]
+__all__ = ["SOURCES", "LabelChanges", "command", "print_summary"]
 
 SOURCES = """\b
 Sources: 0 or /dev/video0 (camera), file.mp4, 'frames/*.jpg' (in quotes), rtsp://... or http://...,
@@ -59,21 +59,22 @@ def command(
         max_frames=max_frames,
         every=every,
         smoothing=not no_smoothing,
-        on_prediction=_LabelChanges(to_stderr).show,
+        on_prediction=LabelChanges(to_stderr=to_stderr).show,
     )
     written = [path for path in (json_path, output) if path and path != "-"]
-    _print_summary(summary, written, to_stderr)
+    print_summary(summary, written, to_stderr=to_stderr)
     return EXIT_INTERRUPTED if summary.interrupted else 0
 
 
-class _LabelChanges:
+class LabelChanges:
     """One line whenever another label is shown."""
 
-    def __init__(self, to_stderr: bool) -> None:
+    def __init__(self, *, to_stderr: bool = False) -> None:
         self._to_stderr = to_stderr
         self._shown: str | None = None
 
     def show(self, prediction: "Prediction") -> None:
+        """Print a line if this prediction shows another label than the one before."""
         if prediction.smoothed_label == self._shown:
             return
         self._shown = prediction.smoothed_label
@@ -84,7 +85,8 @@ class _LabelChanges:
         )
 
 
-def _print_summary(summary: "RunSummary", written: list[str], to_stderr: bool) -> None:
+def print_summary(summary: "RunSummary", written: list[str], *, to_stderr: bool = False) -> None:
+    """Print a table of what a run did and which files it wrote."""
     from rich.console import Console
     from rich.table import Table
 
