@@ -53,17 +53,17 @@ def host_bundle(announce: Callable[[str], None] = lambda _: None, *, directory: 
         with _lock(directory, announce):
             if not _is_usable(path):
                 announce("compiling the default model for this machine, once")
-                _compile(target, path)
+                _compile(target, path, announce)
                 _remove_old(directory)
     return path
 
 
-def _compile(target: TargetSpec, path: Path) -> None:
+def _compile(target: TargetSpec, path: Path, announce: Callable[[str], None]) -> None:
     try:
         from tsm_edge.export import compile_bundle, default_model
     except MissingDependencyError as error:
         raise MissingDependencyError(f"no bundle was given and none is compiled yet; {error}") from error
-    compile_bundle(default_model(), target, path)
+    compile_bundle(default_model(), target, path, on_stage=announce)
 
 
 def _is_usable(path: Path) -> bool:

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from tsm_edge import __version__
 
-__all__ = ["Half", "installed_halves", "package_versions"]
+__all__ = ["Half", "half_versions", "installed_halves", "package_versions"]
 
 DISTRIBUTION = "tsm-edge"
 
@@ -41,6 +41,11 @@ def installed_halves() -> tuple[Half, ...]:
         _half("export", "export", f"'{DISTRIBUTION}[export]'"),
         _half("bench", "bench", f"'{DISTRIBUTION}[bench]'"),
     )
+
+
+def half_versions(name: str) -> dict[str, str]:
+    """Versions of the packages of one half that are installed."""
+    return next(half.versions for half in installed_halves() if half.name == name)
 
 
 def package_versions() -> dict[str, str]:
