@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tsm_edge.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from tsm_edge.export.build import STAGES, CompileReport, compile_bundle, default_output
     from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
     from tsm_edge.export.model_choice import open_model
     from tsm_edge.export.models import (
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "STAGES",
     "ClipModel",
+    "CompileReport",
     "OnnxExport",
     "StreamingModel",
     "build_model",
+    "compile_bundle",
     "default_model",
+    "default_output",
     "export_checked_onnx",
     "export_onnx",
     "load_checkpoint",
@@ -41,6 +46,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "tsm_edge.export.build": ("STAGES", "CompileReport", "compile_bundle", "default_output"),
     "tsm_edge.export.checkpoint": ("load_checkpoint", "save_checkpoint"),
     "tsm_edge.export.model_choice": ("open_model",),
     "tsm_edge.export.models": (

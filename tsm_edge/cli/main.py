@@ -5,7 +5,7 @@ from typing import NoReturn
 import click
 
 from tsm_edge import __version__
-from tsm_edge.cli import bench, env, export, run, targets, verify
+from tsm_edge.cli import bench, compile, env, export, run, targets, verify
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 
 __all__ = ["main"]
@@ -24,8 +24,8 @@ def cli(context: click.Context) -> None:
 
 
 # Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
-for command in (bench.command, env.command, export.command, run.command, targets.command, verify.command):
-    cli.add_command(command)
+for module in (bench, compile, env, export, run, targets, verify):
+    cli.add_command(module.command)
 
 for command in (cli, *cli.commands.values()):
     add_verbose_option(command)

@@ -1,0 +1,133 @@
+"""`tsm-edge compile`: a network, or a checkpoint, as a bundle for one target."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tsm_edge.export import CompileReport
+
+__all__ = ["command"]
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("compile")
+@click.option("--target", required=True, metavar="T", help="A name that `tsm-edge targets` lists, or TVM target JSON.")
+@click.option("--model", "name", metavar="NAME", help="Network to build, see `tsm-edge export --help`.")
+@click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
+@click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
+@click.option("--output", metavar="DIR", type=PATH, help="The bundle's folder  [default: dist/MODEL-TARGET-PRECISION]")
+@click.option("--precision", metavar="P", default="fp32", show_default=True, help="Arithmetic of the kernels: fp32.")
+@click.option("--threads", metavar="N", type=int, help="Default number of threads  [default: the target's big cores]")
+@click.option("--strict", is_flag=True, help="Refuse a kernel that no rule schedules.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    target: str,
+    name: str | None,
+    checkpoint: Path | None,
+    labels: Path | None,
+    output: Path | None,
+    precision: str,
+    threads: int | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Compile a network into a bundle that runs on TARGET without Python or TVM.
+
+    Without --checkpoint the network has seeded random weights, which recognise nothing.
+    """
+    from tsm_edge.targets import parse_target
+
+    where = parse_target(target)
+    from tsm_edge.export import STAGES, compile_bundle, default_output, open_model
+
+    with _progress(("load model", *STAGES)) as on_stage:
+        on_stage("load model")
+        model = open_model(name, checkpoint, labels)
+        report = compile_bundle(
+            model,
+            where,
+            output or default_output(model.spec, where, precision),
+            precision=precision,
+            threads=threads,
+            strict=strict,
+            on_stage=on_stage,
+        )
+    _print_json(report) if as_json else _show(report)
+
+
+@contextmanager
+def _progress(stages: tuple[str, ...]) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr that names the stage; nothing is left of it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(stages[0], total=len(stages))
+        yield lambda stage: progress.update(task, description=stage, completed=stages.index(stage))
+
+
+def _print_json(report: "CompileReport") -> None:
+    import msgspec
+
+    fields = {
+        "bundle": str(report.bundle.path),
+        "seconds": report.seconds,
+        "manifest": msgspec.to_builtins(report.bundle.manifest),
+    }
+    click.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
+
+
+def _show(report: "CompileReport") -> None:
+    _show_kernels(report)
+    manifest = report.bundle.manifest
+    files = manifest.files
+    rows = {
+        "bundle": f"{report.bundle.path} ({sum(file.size_bytes for file in files.values()) / 1e6:.1f} MB, "
+        f"library {files['libtsm_model.so'].size_bytes / 1e3:.0f} KB)",
+        "target": f"{manifest.target.name}: {manifest.target.description}, {manifest.threads} threads",
+        "network": f"{manifest.model.name}, {manifest.precision}, {manifest.model.weights_note or 'trained weights'}",
+        "memory": f"arena {manifest.arena_bytes / 1e6:.1f} MB, weights {manifest.weight_bytes / 1e6:.1f} MB, "
+        f"state {manifest.model.state.size_bytes / 1024:.1f} KiB a stream",
+        "verified": _verified(report),
+        "seconds": f"{sum(report.seconds.values()):.1f} ("
+        + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
+        + ")",
+    }
+    if manifest.target.note:
+        rows["note"] = manifest.target.note
+    for label, text in rows.items():
+        click.echo(f"{label:<9}{text}")
+
+
+def _verified(report: "CompileReport") -> str:
+    verification = report.bundle.manifest.verification
+    if verification.max_relative_error is None:
+        return verification.method
+    return (
+        f"{verification.method}: {verification.num_frames} frames equal ONNX Runtime's within "
+        f"{verification.max_relative_error:.1e} of the largest logit"
+    )
+
+
+def _show_kernels(report: "CompileReport") -> None:
+    """One row a kernel, in the order of their first calls."""
+    from rich.console import Console
+    from rich.table import Table
+
+    calls: dict[tuple[str, str], list[int]] = {}
+    for kernel in report.bundle.manifest.kernels:
+        calls.setdefault((kernel.layer, kernel.rule), []).append(kernel.flop)
+    table = Table(box=None, header_style="bold")
+    table.add_column("kernel")
+    table.add_column("rule")
+    table.add_column("calls", justify="right")
+    table.add_column("MFLOP", justify="right")
+    for (layer, rule), flop in calls.items():
+        table.add_row(layer, rule, str(len(flop)), f"{sum(flop) / 1e6:.1f}")
+    Console().print(table)
