@@ -61,7 +61,8 @@ class Postprocessor:
 def top_scores(logits: Float32Array, labels: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
     """The five most probable labels with their probabilities, best first; all if they are fewer."""
     scores = softmax(logits)
-    best = np.argsort(-scores, kind="stable")[:TOP_K]
+    # By logits: probabilities of close classes can be equal in float32.
+    best = np.argsort(-logits, kind="stable")[:TOP_K]
     return tuple((labels[i], float(scores[i])) for i in best)
 
 

@@ -60,7 +60,7 @@ def run(
         session = opened.enter_context(Session.load(bundle, threads=threads, backend=backend))
         frames = opened.enter_context(open_source(source))
         tally = RunTally(session, frames)
-        sinks: list[Sink] = [tally.add]
+        sinks: list[Sink] = []
         if output is not None:
             video = opened.enter_context(VideoWriter(Path(output), frames.fps / every))
             sinks.append(_video_sink(video, frames, session.spec.weights_note))
@@ -69,6 +69,7 @@ def run(
             sinks.append(lambda _, prediction: lines.write(prediction))
         if on_prediction is not None:
             sinks.append(lambda _, prediction: on_prediction(prediction))
+        sinks.append(tally.add)
         stream = session.open_stream(smoothing=smoothing)
         try:
             for captured, prediction in islice(predict_source(stream, frames, every=every), max_frames):

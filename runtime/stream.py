@@ -111,9 +111,12 @@ class Stream:
     def close(self) -> None:
         """Free the stream's memory; a gesture that was running ends. Closing twice is no error."""
         with self._lock:
-            if self._release.alive:
-                self._release()
+            if not self._release.alive:
+                return
+            try:
                 self._announce(self._postprocess.reset())
+            finally:
+                self._release()
 
     def _predict(
         self, preprocess: Callable[[], Float32Array], frame_index: int | None, timestamp_s: float | None

@@ -54,8 +54,9 @@ class StreamState:
             StateError: No such file, or another kind of file.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return _from_arrays(file)
+            # Opened here, because numpy leaves a damaged file open.
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return _from_arrays(arrays)
         except (
             OSError,
             EOFError,

@@ -1,0 +1,106 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_bundle import tiny_spec
+
+from tsm_edge.errors import BundleError
+from tsm_edge.runtime.smoothing import Smoother
+from tsm_edge.specs import SmoothingSpec
+
+SPEC = tiny_spec()
+NO_GESTURE, OTHER, UP, DOWN, ROLLING = SPEC.labels[:5]
+WINNERS = st.lists(st.integers(0, SPEC.num_classes - 1), max_size=40)
+
+
+def logits_of(label: str, strength: float = 1.0) -> np.ndarray:
+    logits = np.zeros(SPEC.num_classes, np.float32)
+    logits[SPEC.labels.index(label)] = strength
+    return logits
+
+
+def shown(labels: list[str], **rules: object) -> list[str | None]:
+    """What is shown after each frame of single winners; each frame outweighs the ones before."""
+    spec = dataclasses.replace(SPEC, smoothing=dataclasses.replace(SPEC.smoothing, **rules))
+    smoother = Smoother(spec)
+    state = smoother.initial_state()
+    result = []
+    for i, label in enumerate(labels):
+        state = smoother.advance(state, logits_of(label, 10.0**i))
+        result.append(smoother.label(state))
+    return result
+
+
+def test_background_is_shown_at_first():
+    smoother = Smoother(SPEC)
+    assert smoother.label(smoother.initial_state()) == NO_GESTURE
+    assert smoother.gesture(smoother.initial_state()) is None
+
+
+def test_first_winner_is_shown_at_once_without_background():
+    assert shown([UP, DOWN], background=(), ignore=()) == [UP, UP]
+
+
+def test_label_must_win_twice_in_a_row():
+    assert shown([UP, DOWN, UP, UP, DOWN, DOWN]) == [NO_GESTURE, NO_GESTURE, NO_GESTURE, UP, UP, DOWN]
+
+
+def test_merged_label_is_shown_as_the_other():
+    assert shown([UP, UP, OTHER, OTHER]) == [NO_GESTURE, UP, UP, NO_GESTURE]
+
+
+def test_ignored_label_leaves_the_one_before():
+    assert shown([UP, UP, ROLLING, ROLLING, ROLLING]) == [NO_GESTURE, UP, UP, UP, UP]
+
+
+def test_mean_of_the_window_decides():
+    smoother = Smoother(dataclasses.replace(SPEC, smoothing=SmoothingSpec(window=3, hysteresis=1)))
+    state = smoother.initial_state()
+    for label, strength, expected in ((UP, 4, UP), (DOWN, 3, UP), (DOWN, 3, DOWN), (NO_GESTURE, 1, DOWN)):
+        state = smoother.advance(state, logits_of(label, strength))
+        assert smoother.label(state) == expected
+    assert state.history.shape == (3, SPEC.num_classes)
+
+
+@given(winners=WINNERS)
+def test_switched_off_it_shows_every_frames_winner(winners):
+    smoother = Smoother(SPEC, enabled=False)
+    state = smoother.initial_state()
+    for winner in winners:
+        state = smoother.advance(state, logits_of(SPEC.labels[winner]))
+        assert smoother.label(state) == SPEC.labels[winner]
+
+
+@given(winners=WINNERS, window=st.integers(1, 5), hysteresis=st.integers(1, 4))
+def test_agrees_with_the_rules_in_plain_words(winners, window, hysteresis):
+    rules = dataclasses.replace(SPEC.smoothing, window=window, hysteresis=hysteresis)
+    smoother = Smoother(dataclasses.replace(SPEC, smoothing=rules))
+    state = smoother.initial_state()
+    label, recent = NO_GESTURE, []
+    for i, _ in enumerate(winners):
+        state = smoother.advance(state, logits_of(SPEC.labels[winners[i]]))
+        last = [SPEC.labels[winner] for winner in winners[max(0, i + 1 - window) : i + 1]]
+        most = max(SPEC.labels, key=lambda name: (last.count(name), -SPEC.labels.index(name)))
+        recent.append(label if most in rules.ignore else dict(rules.merge).get(most, most))
+        if len(recent) >= hysteresis and len(set(recent[-hysteresis:])) == 1:
+            label = recent[-1]
+        assert smoother.label(state) == label
+
+
+@given(winners=WINNERS)
+def test_state_is_not_changed_in_place(winners):
+    smoother = Smoother(SPEC)
+    state = smoother.initial_state()
+    for winner in winners:
+        before = state.history.copy()
+        following = smoother.advance(state, logits_of(SPEC.labels[winner]))
+        np.testing.assert_array_equal(state.history, before)
+        state = following
+
+
+def test_unknown_label_in_the_rules_is_named():
+    rules = SmoothingSpec(ignore=("Waving",))
+    with pytest.raises(BundleError, match="Waving"):
+        Smoother(dataclasses.replace(SPEC, smoothing=rules))
