@@ -1,9 +1,11 @@
 """Relax's `main` as a plain list of nodes, so that fusion can look back and forth.
 
-Only what differs between spellings of the same thing is settled here: a clamp to 0 or 6 arrives as a call of a
-generated maximum or minimum function (ONNX's Clip must pass NaN on), everything else as a Relax operator.
+Two things are settled here. A clamp to 0 or 6 arrives as a call of a generated maximum or minimum function (ONNX's
+Clip must pass NaN on), everything else as a Relax operator. And what depends on constants alone is computed: Relax's
+own pass compiles a program for each of the hundred reshapes, which takes most of a minute.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,14 @@ from tsm_edge.errors import CompileError
 __all__ = ["Graph", "Node", "read_graph"]
 
 Array = npt.NDArray[Any]
+
+# Operators that the importer applies to weights and bounds, on (operands, attributes).
+_FOLDED: dict[str, Callable[[list[Array], Any], Array]] = {
+    "isnan": lambda operands, _: np.isnan(operands[0]),
+    "permute_dims": lambda operands, attributes: operands[0].transpose([int(a) for a in attributes.axes]),
+    "reshape": lambda operands, _: operands[0].reshape(operands[1]),
+    "where": lambda operands, _: np.where(*operands),
+}
 
 
 @dataclass(eq=False)
@@ -101,7 +111,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.values: dict[Any, Node] = {}
+        self.values: dict[Any, Node | Array] = {}
         self.tuples: dict[Any, tuple[Node, ...]] = {}
 
     def add_input(self, variable: Any) -> Node:
@@ -109,22 +119,35 @@ class _Reader:
 
     def add(self, variable: Any, value: Any) -> None:
         if isinstance(value, tvm.ir.Tuple):
-            self.tuples[variable] = tuple(self.values[element] for element in value.fields)
+            self.tuples[variable] = tuple(self._result(element) for element in value.fields)
         elif isinstance(value, relax.Var) and value in self.tuples:
             self.tuples[variable] = self.tuples[value]
         elif isinstance(value, relax.Var):
             self.values[variable] = self.values[value]
         elif isinstance(value, tvm.ir.Call) and value.op.name == "relax.call_tir":
             function, arguments = value.args[0], value.args[1]
-            self._add_node(variable, function.name_hint.rstrip("0123456789"), list(arguments.fields), None)
+            self._add_call(variable, function.name_hint.rstrip("0123456789"), list(arguments.fields), None)
         elif isinstance(value, tvm.ir.Call):
-            self._add_node(variable, value.op.name.removeprefix("relax."), list(value.args), value.attrs)
+            self._add_call(variable, value.op.name.removeprefix("relax."), list(value.args), value.attrs)
         else:
             raise CompileError(f"cannot read {type(value).__name__} in the model's graph")
 
-    def _add_node(self, variable: Any, op: str, arguments: list[Any], attributes: Any) -> Node:
-        shape = tuple(int(extent) for extent in variable.ty.shape.values)
+    def _result(self, variable: Any) -> Node:
+        result = self.values[variable]
+        if not isinstance(result, Node):
+            raise CompileError("a result of the model is a constant: its input was lost on the way")
+        return result
+
+    def _add_call(self, variable: Any, op: str, arguments: list[Any], attributes: Any) -> None:
         inputs = [operand for argument in arguments for operand in self._operands(argument)]
+        constants = [operand for operand in inputs if not isinstance(operand, Node)]
+        if op in _FOLDED and len(constants) == len(inputs):
+            self.values[variable] = _FOLDED[op](constants, attributes)
+        else:
+            self._add_node(variable, op, inputs, attributes)
+
+    def _add_node(self, variable: Any, op: str, inputs: list[Node | Array], attributes: Any) -> Node:
+        shape = tuple(int(extent) for extent in variable.ty.shape.values)
         node = Node(op, inputs, shape, attributes, str(variable.name), len(self.nodes))
         for operand in inputs:
             if isinstance(operand, Node):
@@ -138,6 +161,8 @@ class _Reader:
             return [self.values[argument]]
         if isinstance(argument, GenericConst):
             return [argument.value.numpy()]
+        if isinstance(argument, relax.ShapeExpr):
+            return [np.array([int(extent) for extent in argument.values])]
         if isinstance(argument, tvm.ir.Tuple) and all(isinstance(field, relax.Var) for field in argument.fields):
             return [self.values[field] for field in argument.fields]
         return [np.array([int(field) for field in argument.fields])]

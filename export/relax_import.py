@@ -1,4 +1,4 @@
-"""ONNX to Relax: TVM reads the model, infers all shapes and folds what is constant."""
+"""ONNX to Relax: TVM reads the model and infers all shapes."""
 
 from pathlib import Path
 from typing import Any
@@ -23,5 +23,4 @@ def import_relax(onnx_path: Path) -> Any:
         module = from_onnx(onnx.load(str(onnx_path)), keep_params_in_input=False)
     except (tvm.error.TVMError, ValueError, NotImplementedError) as error:
         raise CompileError(f"TVM cannot import {onnx_path}: {str(error).strip().splitlines()[-1]}") from error
-    passes = [relax.transform.FoldConstant(), relax.transform.DeadCodeElimination()]
-    return tvm.transform.Sequential(passes)(module)
+    return relax.transform.DeadCodeElimination()(module)
