@@ -6,6 +6,7 @@ driver uses them, and linked to empty libraries that carry bionic's names.
 """
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -81,12 +82,12 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
 def link_run_tool(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
     """Link `tsm-run`: static with musl, so that it needs nothing but the kernel, on Linux and Android alike.
 
-    On the compiling machine itself the libc that is there does, and musl need not be built first.
+    For a Linux of this machine's own architecture glibc does, and zig need not build musl first.
 
     Raises:
         CompileError: zig refused.
     """
-    native = target.name == "host"
+    native = target.libc == "gnu" and target.architecture == platform.machine()
     _zig_cc(
         f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
         [*C_FLAGS, "-s", *([] if native else ["-static"])],
