@@ -1,0 +1,155 @@
+"""Live sources on what plays a camera here: a file at its own rate, and a web camera that hangs up."""
+
+import threading
+import time
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pytest
+from tiny_video import GREY_TOLERANCE, grey_level, grey_picture, write_video
+
+from tsm_edge.errors import SourceError
+from tsm_edge.runtime.capture.camera import PlayedFile, open_network
+from tsm_edge.runtime.capture.live import LiveSource
+
+LEVELS = list(range(0, 240, 8))
+TIMEOUT_S = 30
+FRAMES_A_CALL = 8
+# What one call differs from the next by; enough for JPEG not to blur it.
+LEVELS_A_CALL = 40
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / "played.avi", LEVELS, fps=60)
+
+
+class WebCamera(BaseHTTPRequestHandler):
+    """Sends a few pictures and hangs up, a little brighter with every call."""
+
+    calls = 0
+
+    def do_GET(self):
+        type(self).calls += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for _ in range(FRAMES_A_CALL):
+            jpeg = cv2.imencode(".jpg", grey_picture(LEVELS_A_CALL * self.calls))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+            time.sleep(0.02)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def web_camera():
+    WebCamera.calls = 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), WebCamera)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def open_web_camera(server):
+    return open_network(f"http://127.0.0.1:{server.server_port}/video")
+
+
+def test_frames_nobody_took_are_dropped_and_counted(video):
+    with LiveSource("played", partial(PlayedFile, video)) as source:
+        frames = []
+        while (frame := source.read()) is not None:
+            frames.append(frame)
+            time.sleep(0.1)  # slower than the camera
+    assert source.ended
+    assert source.dropped > 0
+    assert len(frames) + source.dropped == len(LEVELS)
+    indices = [frame.index for frame in frames]
+    assert indices == sorted(set(indices))
+    expected = [LEVELS[index] for index in indices]
+    np.testing.assert_allclose([grey_level(frame.image) for frame in frames], expected, atol=GREY_TOLERANCE)
+    times = [frame.timestamp_s for frame in frames]
+    assert times[0] >= 0
+    assert times == sorted(times)
+
+
+def test_last_frame_is_not_lost_at_the_end(video):
+    with LiveSource("played", partial(PlayedFile, video)) as source:
+        while source.dropped < len(LEVELS) - 1:
+            time.sleep(0.01)
+        assert not source.ended
+        last = source.read()
+        assert last is not None
+        assert last.index == len(LEVELS) - 1
+        assert source.ended
+        assert source.read() is None
+
+
+def test_nothing_new_is_none_and_no_end(tmp_path):
+    slow = write_video(tmp_path / "slow.avi", [10, 20, 30], fps=2)
+    with LiveSource("slow", partial(PlayedFile, slow)) as source:
+        assert source.read(TIMEOUT_S) is not None
+        assert source.read(0.01) is None
+        assert not source.ended
+
+
+def test_closing_stops_the_thread(tmp_path):
+    slow = write_video(tmp_path / "slow.avi", [10, 20, 30], fps=0.1)
+    source = LiveSource("slow", partial(PlayedFile, slow))
+    source.close()
+    source.close()
+    assert not source._thread.is_alive()
+
+
+def test_lost_camera_comes_back_and_says_so(web_camera, caplog):
+    with LiveSource("web", partial(open_web_camera, web_camera), first_wait_s=0.01) as source:
+        frames = []
+        while sum(frame.is_restart for frame in frames) < 2:
+            frame = source.read(TIMEOUT_S)
+            assert frame is not None
+            frames.append(frame)
+    assert not frames[0].is_restart
+    calls = [round(grey_level(frame.image) / LEVELS_A_CALL) for frame in frames]
+    for before, frame, call_before, call in zip(frames, frames[1:], calls, calls[1:], strict=False):
+        assert frame.index > before.index
+        assert frame.is_restart == (call > call_before)
+    assert "web is lost" in caplog.text
+    assert "web is back" in caplog.text
+
+
+def test_camera_that_stays_away_is_known_to_be_lost(web_camera):
+    answers = iter([partial(open_web_camera, web_camera)])
+    silence = partial(open_network, "http://127.0.0.1:9/nothing")
+    with LiveSource(
+        "web", lambda: next(answers, silence)(), first_wait_s=0.01, longest_wait_s=0.02
+    ) as source:
+        frames = 0
+        while source.read(0.5) is not None:
+            frames += 1
+        assert 0 < frames <= FRAMES_A_CALL
+        assert source.is_lost
+        assert not source.ended
+
+
+def test_camera_that_never_opens_is_an_error_at_once(tmp_path):
+    with pytest.raises(SourceError, match="no video at"):
+        LiveSource("none", partial(PlayedFile, tmp_path / "missing.mp4"))
+
+
+def test_broken_reader_is_told_to_the_consumer(video):
+    class Broken(PlayedFile):
+        def read(self, stop):
+            raise RuntimeError("driver crashed")
+
+    with (
+        LiveSource("broken", partial(Broken, video)) as source,
+        pytest.raises(SourceError, match="driver crashed"),
+    ):
+        source.read(TIMEOUT_S)
