@@ -1,8 +1,12 @@
+import dataclasses
+
 import pytest
 from tiny_bundle import write_tiny_bundle
 
 from tsm_edge import cache
+from tsm_edge.manifest import read_manifest, write_manifest
 from tsm_edge.runtime.bench import read_record
+from tsm_edge.targets import TARGETS
 
 QUICK = ("--backend", "onnxruntime", "--frames", "5", "--warmup", "1")
 
@@ -36,6 +40,30 @@ def test_check_without_a_promise_never_passes(tsm_edge, tiny):
 
 def test_without_check_another_device_is_no_failure(tsm_edge, tiny):
     tsm_edge("bench", tiny, *QUICK, "--target", "galaxy-note8", code=0)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """The same bundle, made for a phone; no machine that runs these tests is one."""
+    path = write_tiny_bundle(tmp_path_factory.mktemp("bench") / "phone")
+    manifest = dataclasses.replace(read_manifest(path), target=TARGETS["galaxy-note8"])
+    write_manifest(manifest, path)
+    return path
+
+
+def test_library_for_a_phone_fails_with_the_reason_and_checks_as_not_this_device(tsm_edge, elsewhere):
+    failed = tsm_edge("bench", elsewhere, "--backend", "tvm", code=1)
+    assert "was compiled for galaxy-note8" in failed.stderr.splitlines()[-1]
+    checked = tsm_edge("bench", elsewhere, "--backend", "tvm", "--check", code=3)
+    assert checked.stdout.startswith("not this device: galaxy-note8 promises 35 ms")
+    assert "was compiled for galaxy-note8" in checked.stderr
+
+
+def test_portable_engine_is_timed_where_the_library_cannot_run(tsm_edge, elsewhere):
+    done = tsm_edge("bench", elsewhere, "--frames", "5", "--check", code=3, COLUMNS="400")
+    assert "skipped tvm: " in done.stdout
+    assert any(line.startswith("onnxruntime ") for line in done.stdout.splitlines())
+    assert done.stdout.splitlines()[-1].startswith("not this device: galaxy-note8")
 
 
 def test_without_a_bundle_the_cached_one_is_timed(tsm_edge, tmp_path, monkeypatch):
