@@ -1,0 +1,179 @@
+"""The demo as its users start it: in a process of its own, without a display and on a real one in memory."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_bundle import write_tiny_bundle
+
+from tsm_edge.runtime.capture.video_file import VideoFile
+from tsm_edge.runtime.overlay_panel import BACKGROUND, WARNING
+
+TIMEOUT_S = 60
+SCREEN = (1024, 768)
+# Header of an X window dump: big-endian words; the pixels follow header and colour map.
+HEADER_WORDS, COLOUR_BYTES = 25, 12
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Left half black, right half white, for a minute."""
+    import cv2
+
+    path = tmp_path_factory.mktemp("video") / "halves.avi"
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, 32:] = 255
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 20, (64, 48))
+    for _ in range(20 * TIMEOUT_S):
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+def start(bundle, *arguments, display=""):
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")
+    }
+    if display:
+        environment["DISPLAY"] = display
+    command = [sys.executable, "-m", "tsm_edge.webcam_demo", "--bundle", bundle, "--backend", "onnxruntime"]
+    return subprocess.Popen(
+        [*map(str, command), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+@pytest.fixture
+def display(tmp_path):
+    """A screen in memory, and the file that holds its pixels."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb (apt-get install xvfb)")
+    reading, writing = os.pipe()
+    size = f"{SCREEN[0]}x{SCREEN[1]}x24"
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(writing),
+        "-screen",
+        "0",
+        size,
+        "-fbdir",
+        str(tmp_path),
+        "-nolisten",
+        "tcp",
+    ]
+    with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
+        os.close(writing)
+        with os.fdopen(reading) as number:
+            yield f":{number.readline().strip()}", tmp_path / "Xvfb_screen0"
+        server.terminate()
+
+
+def screenshot(dump: Path) -> np.ndarray:
+    """The screen's pixels, (H, W, 3) uint8 BGR."""
+    data = dump.read_bytes()
+    header = np.frombuffer(data, ">u4", HEADER_WORDS)
+    start = int(header[0] + header[19] * COLOUR_BYTES)
+    rows = np.frombuffer(data, np.uint8, SCREEN[0] * SCREEN[1] * 4, start)
+    return rows.reshape(SCREEN[1], SCREEN[0], 4)[..., :3]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline, "never happened"
+        time.sleep(0.05)
+
+
+def shown(dump: Path, colour) -> int:
+    return int((screenshot(dump) == colour).all(axis=2).sum())
+
+
+def test_without_a_display_it_says_so_and_runs(bundle, video, tmp_path):
+    record = tmp_path / "out.mp4"
+    said, errors = start(bundle, "--source", video, "--max-frames", 5, "--record", record).communicate()
+    assert "no window" in errors
+    assert "running headless" in errors
+    assert errors.count("\n") == 1
+    assert "5 predicted" in said
+    with VideoFile(record) as source:
+        assert len(list(source)) == 5
+
+
+def test_with_a_display_that_is_none_it_does_not_crash(bundle, video):
+    process = start(bundle, "--source", video, "--max-frames", 2, display=":98765")
+    said, errors = process.communicate()
+    assert process.returncode == 0
+    assert "cannot open a window" in errors
+    assert "2 predicted" in said
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_flip_mirrors_what_is_shown_and_not_what_the_network_sees(bundle, video, tmp_path, flip):
+    record = tmp_path / "out.mp4"
+    options = ["--headless", "--source", video, "--max-frames", 3, "--record", record]
+    process = start(bundle, *options, *(["--flip"] if flip else []))
+    said, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    with VideoFile(record) as source:
+        picture = source.read().image
+    left, right = picture[200, 100].mean(), picture[200, -100].mean()
+    assert (left > 200 > 50 > right) if flip else (right > 200 > 50 > left)
+    plain, _ = start(bundle, "--headless", "--source", video, "--max-frames", 3).communicate()
+    assert said.splitlines()[0] == plain.splitlines()[0]
+
+
+def test_absent_camera_is_one_line(bundle):
+    process = start(bundle, "--headless", "--source", "/dev/video63")
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "no camera at /dev/video63" in errors
+    assert errors.count("\n") == 1
+
+
+def test_window_shows_picture_panel_and_warning(bundle, video, display):
+    name, dump = display
+    process = start(bundle, "--source", video, display=name)
+    wait_for(lambda: shown(dump, WARNING) > 5000)
+    picture = screenshot(dump)
+    assert (picture == BACKGROUND).all(axis=2).sum() > 30_000
+    assert (picture > 240).all(axis=2).sum() > 100_000
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Ctrl-C" in said
+    assert errors == ""
+
+
+@pytest.mark.parametrize("key", ["q", "Escape"])
+def test_keys_reset_and_quit(bundle, video, display, key):
+    if shutil.which("xdotool") is None:
+        pytest.skip("needs xdotool (apt-get install xdotool)")
+    name, dump = display
+    process = start(bundle, "--source", video, display=name)
+    wait_for(lambda: shown(dump, WARNING) > 5000)
+    press(name, "mousemove", "100", "100")
+    before = shown(dump, WARNING)
+    press(name, "key", "r")
+    wait_for(lambda: shown(dump, WARNING) > before + 20)  # the note "reset"
+    press(name, "key", key)
+    process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+
+
+def press(display: str, *what: str) -> None:
+    subprocess.run(["xdotool", *what], env=os.environ | {"DISPLAY": display}, check=True)
