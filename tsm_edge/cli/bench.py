@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("bench")
+@click.command("bench", short_help="Time a bundle, engines side by side.")
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @click.option("--target", help="Judge this target's promised latency instead of the bundle's own.")
 @click.option(

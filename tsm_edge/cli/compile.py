@@ -15,14 +15,22 @@ __all__ = ["command"]
 PATH = click.Path(path_type=Path)
 
 
-@click.command("compile")
-@click.option("--target", required=True, metavar="T", help="A name that `tsm-edge targets` lists, or TVM target JSON.")
+@click.command("compile", short_help="Make a bundle for a target.")
+@click.option(
+    "--target", required=True, metavar="T", help="A name that `tsm-edge targets` lists, or TVM target JSON."
+)
 @click.option("--model", "name", metavar="NAME", help="Network to build, see `tsm-edge export --help`.")
 @click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
-@click.option("--output", metavar="DIR", type=PATH, help="The bundle's folder  [default: dist/MODEL-TARGET-PRECISION]")
-@click.option("--precision", metavar="P", default="fp32", show_default=True, help="Arithmetic of the kernels: fp32.")
-@click.option("--threads", metavar="N", type=int, help="Default number of threads  [default: the target's big cores]")
+@click.option(
+    "--output", metavar="DIR", type=PATH, help="The bundle's folder  [default: dist/MODEL-TARGET-PRECISION]"
+)
+@click.option(
+    "--precision", metavar="P", default="fp32", show_default=True, help="Arithmetic of the kernels: fp32."
+)
+@click.option(
+    "--threads", metavar="N", type=int, help="Default number of threads  [default: the target's big cores]"
+)
 @click.option("--strict", is_flag=True, help="Refuse a kernel that no rule schedules.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(

@@ -7,7 +7,7 @@ import click
 __all__ = ["command"]
 
 
-@click.command("env")
+@click.command("env", short_help="Show versions and device for a bug report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def command(as_json: bool) -> None:
     """Show versions, device and what is installed, for a bug report."""

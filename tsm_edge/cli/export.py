@@ -18,7 +18,7 @@ MODEL_NAMES = (
 PATH = click.Path(path_type=Path)
 
 
-@click.command("export")
+@click.command("export", short_help="Write a network as ONNX.")
 @click.option("--model", "name", metavar="NAME", help=f"Network to build: {MODEL_NAMES}.")
 @click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")

@@ -5,13 +5,22 @@ from typing import NoReturn
 import click
 
 from tsm_edge import __version__
-from tsm_edge.cli import bench, compile, env, export, run, targets, verify
+from tsm_edge.cli import bench, env, export, run, targets, verify
+from tsm_edge.cli import compile as compile_command
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 
 __all__ = ["main"]
 
 
+class _InOrder(click.Group):
+    """Lists its commands in the order in which they were added, not in the alphabet's."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 @click.group(
+    cls=_InOrder,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -24,7 +33,8 @@ def cli(context: click.Context) -> None:
 
 
 # Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
-for module in (bench, compile, env, export, run, targets, verify):
+# The order is the road's: from a checkpoint to a measurement.
+for module in (targets, export, compile_command, verify, run, bench, env):
     cli.add_command(module.command)
 
 for command in (cli, *cli.commands.values()):

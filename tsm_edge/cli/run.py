@@ -18,7 +18,7 @@ csi://0 (Jetson), live+file.mp4 (a file in the role of a camera).
 """
 
 
-@click.command("run", epilog=SOURCES)
+@click.command("run", short_help="Predict the frames of a video or camera.", epilog=SOURCES)
 @click.argument("bundle", type=click.Path())
 @click.option("--source", required=True, help="Camera, video, pictures or address; see below.")
 @click.option("--backend", default="tvm", show_default=True, help="tvm, onnxruntime or torch.")

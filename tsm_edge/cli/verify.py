@@ -5,7 +5,7 @@ import click
 __all__ = ["command"]
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check a bundle and replay its golden stream.")
 @click.argument("bundle", type=click.Path())
 @click.option("--backend", default="tvm", show_default=True, help="tvm, onnxruntime or torch.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: what the bundle was compiled for.")
