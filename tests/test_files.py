@@ -152,7 +152,7 @@ def test_read_only_parent(small_disk):
 
 
 WRITER = """
-    import sys
+    import sys, time
     from pathlib import Path
     from tsm_edge.files import directory_written_aside, file_written_aside
 
@@ -161,7 +161,8 @@ WRITER = """
         (bundle / "manifest.json").write_text("new")
         out.write_text("new")
         print("written", flush=True)
-        sys.stdin.read()
+        while True:  # a signal just before one long wait would only be seen after it
+            time.sleep(0.01)
 """
 
 
@@ -172,7 +173,6 @@ def test_kill_in_the_middle_leaves_the_old_result(tmp_path, how):
     (tmp_path / "out.json").write_text("old")
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WRITER), tmp_path],
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as writer:

@@ -124,7 +124,7 @@ def test_closed_pipe_is_no_error():
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_command_leaves_nothing_behind(tmp_path, how):
     code = """
-        import sys
+        import time
         from pathlib import Path
         from tsm_edge.cli.main import cli, main
         from tsm_edge.files import file_written_aside
@@ -134,12 +134,13 @@ def test_a_stopped_command_leaves_nothing_behind(tmp_path, how):
             with file_written_aside(Path("out.json")) as aside:
                 aside.write_text("half")
                 print("waiting", flush=True)
-                sys.stdin.read()
+                while True:  # a signal just before one long wait would only be seen after it
+                    time.sleep(0.01)
 
         main(["wait"])
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(how)
