@@ -1,6 +1,6 @@
 """The one road through the host half: a clip model in, a bundle out.
 
-    clip model -> ONNX -> Relax -> fused layers -> plan of kernels -> object file -> library -> bundle
+clip model -> ONNX -> Relax -> fused layers -> plan of kernels -> object file -> library -> bundle
 """
 
 import shutil
@@ -47,7 +47,15 @@ from tsm_edge.targets import TargetSpec
 __all__ = ["PRECISIONS", "STAGES", "CompileReport", "compile_bundle", "default_output"]
 
 PRECISIONS = ("fp32",)
-STAGES = ("export ONNX", "import into Relax", "choose kernels", "compile kernels", "link", "record golden stream", "verify")
+STAGES = (
+    "export ONNX",
+    "import into Relax",
+    "choose kernels",
+    "compile kernels",
+    "link",
+    "record golden stream",
+    "verify",
+)
 PACKAGES = ("apache-tvm", "apache-tvm-ffi", "numpy", "onnx", "onnxruntime", "torch", "ziglang")
 ABI_VERSION = 1
 

@@ -1,6 +1,6 @@
 """The plan as C: one small function a call, and the tables that the driver in csrc/ walks."""
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, ShiftBuffer, Weights
+from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scratch, ShiftBuffer, Weights
 from tsm_edge.export.plan import Plan
 from tsm_edge.specs import ModelSpec
 from tsm_edge.targets import TargetSpec
@@ -37,9 +37,10 @@ def _declaration(name: str, operands: int) -> str:
 
 def _call_function(index: int, call: KernelCall, plan: Plan, buffer_offsets: list[int]) -> str:
     pointers = ",\n      ".join(_pointer(operand, plan, buffer_offsets) for operand in call.operands)
+    unused = "" if any(isinstance(operand, Scratch) for operand in call.operands) else "  (void)scratch;\n"
     return (
-        f"static void call_{index}(const tsm_operands *o, int32_t begin, int32_t end) {{\n"
-        f"  {call.kernel.name}(\n      {pointers},\n      begin, end);\n}}"
+        f"static void call_{index}(const tsm_operands *o, unsigned char *scratch, int32_t begin, int32_t end) {{\n"
+        f"{unused}  {call.kernel.name}(\n      {pointers},\n      begin, end);\n}}"
     )
 
 
@@ -49,12 +50,15 @@ def _pointer(operand: Operand, plan: Plan, buffer_offsets: list[int]) -> str:
         return f"(void *)(o->weights + {plan.weight_offsets[id(operand)]})"
     if isinstance(operand, ShiftBuffer):
         return f"o->state + {buffer_offsets[operand.index]}"
+    if isinstance(operand, Scratch):
+        return "scratch"
     return "(void *)o->frame" if operand.planar else f"o->arena + {plan.arena[operand.name]}"
 
 
 def _call_table(plan: Plan) -> str:
     rows = ",\n".join(
-        f'  {{"{call.kernel.name}", call_{index}, {call.kernel.units}}}' for index, call in enumerate(plan.calls)
+        f'  {{"{call.kernel.name}", call_{index}, {call.kernel.units}}}'
+        for index, call in enumerate(plan.calls)
     )
     return f"static const tsm_call calls[] = {{\n{rows}\n}};"
 
@@ -76,6 +80,7 @@ def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int) 
         "mean": _floats(spec.preprocess.mean),
         "std": _floats(spec.preprocess.std),
         "arena_bytes": plan.arena_bytes,
+        "scratch_bytes": plan.scratch_bytes,
         "weight_bytes": len(plan.weights),
         "state_bytes": spec.state.size_bytes,
         "logits_offset": plan.arena[plan.logits],

@@ -61,7 +61,9 @@ class _Fusion:
     def _visit(self, node: Node) -> None:
         visit = getattr(self, f"_visit_{node.op.replace('nn.', '')}", None)
         if visit is None:
-            raise CompileError(f"no layer stands for the operator {node.op} ({node.name}); export the model again")
+            raise CompileError(
+                f"no layer stands for the operator {node.op} ({node.name}); export the model again"
+            )
         visit(node)
 
     def _place(self, layer: Layer, last: Node, *fused: Node) -> None:
@@ -100,7 +102,12 @@ class _Fusion:
 
     def _take_bias(self, conv: Node, channels: int) -> tuple[Node, Any]:
         follower = conv.only_consumer
-        if follower and follower.op == "add" and follower.is_constant(1) and follower.constant(1).size == channels:
+        if (
+            follower
+            and follower.op == "add"
+            and follower.is_constant(1)
+            and follower.constant(1).size == channels
+        ):
             self.done.add(follower)
             return follower, np.ascontiguousarray(follower.constant(1).reshape(-1))
         return conv, np.zeros(channels, np.float32)
@@ -148,7 +155,9 @@ class _Fusion:
         buffer, rest = node.node(0), node.node(1)
         fold = buffer.shape[CHANNEL_AXIS]
         if buffer not in self.buffers or rest.op != "strided_slice" or _slice(rest) != (fold, node.shape[1]):
-            raise CompileError(f"{node.name} joins something else than a shift buffer and the rest of a frame")
+            raise CompileError(
+                f"{node.name} joins something else than a shift buffer and the rest of a frame"
+            )
         return rest.node(0), Shift(self.buffers[buffer], fold)
 
     def _save_shift(self, buffer: int, saved: Node) -> None:
@@ -188,7 +197,9 @@ def _same(node: Node, attribute: str) -> int:
     """The one value of an attribute that could differ by side or axis."""
     values = {int(value) for value in getattr(node.attributes, attribute)}
     if len(values) != 1:
-        raise CompileError(f"{node.op} ({node.name}) has uneven {attribute} {sorted(values)}: no kernel rule covers it")
+        raise CompileError(
+            f"{node.op} ({node.name}) has uneven {attribute} {sorted(values)}: no kernel rule covers it"
+        )
     return values.pop()
 
 

@@ -27,9 +27,7 @@ def golden_frames(spec: ModelSpec) -> npt.NDArray[np.uint8]:
     return np.clip(coarse[:, rows][:, :, columns] + fine, 0, 255).astype(np.uint8)
 
 
-def golden_logits(
-    onnx_path: Path, spec: ModelSpec, frames: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float32]:
+def golden_logits(onnx_path: Path, spec: ModelSpec, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """ONNX Runtime's logits (T, num_classes) of `frames`, streamed from zero shift buffers."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -12,6 +12,7 @@ __all__ = [
     "Dense",
     "Float32Array",
     "GlobalAveragePool",
+    "InvertedResidual",
     "Layer",
     "MaxPool",
     "Network",
@@ -116,7 +117,16 @@ class SaveShift:
     shift: Shift
 
 
-Layer = Convolution | MaxPool | GlobalAveragePool | Dense | SaveShift
+@dataclass(frozen=True, eq=False)
+class InvertedResidual:
+    """Expansion, depthwise and projection whose hidden tensors nothing else needs: one kernel can do all three."""
+
+    expand: Convolution
+    depthwise: Convolution
+    project: Convolution
+
+
+Layer = InvertedResidual | Convolution | MaxPool | GlobalAveragePool | Dense | SaveShift
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,26 @@ BIONIC_LIBC = (
     "sched_yield",
 )
 # The kernels' own symbols are visible in their object file; the library shows the C interface alone.
-EXPORTS = "{ global: tsm_abi_version; tsm_status_text; tsm_get_info; tsm_call_name; tsm_model_*; tsm_stream_*; local: *; };\n"
-C_FLAGS = ("-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g0")
+EXPORTED = (
+    "tsm_abi_version",
+    "tsm_status_text",
+    "tsm_get_info",
+    "tsm_call_name",
+    "tsm_model_*",
+    "tsm_stream_*",
+)
+EXPORTS = f"{{ global: {'; '.join(EXPORTED)}; local: *; }};\n"
+C_FLAGS = (
+    "-std=c11",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-g0",
+)
 
 
 def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
@@ -116,7 +134,12 @@ def _empty_library(work: Path, target: TargetSpec) -> Path:
     source = work / "bionic.c"
     source.write_text("".join(f"void {name}(void) {{}}\n" for name in BIONIC_LIBC))
     compiled, library = work / "bionic.o", work / "libc.so"
-    _zig_cc(f"{target.architecture}-linux-musl", ["-c", "-fPIC", "-ffreestanding", "-fno-builtin", "-w"], [source], compiled)
+    _zig_cc(
+        f"{target.architecture}-linux-musl",
+        ["-c", "-fPIC", "-ffreestanding", "-fno-builtin", "-w"],
+        [source],
+        compiled,
+    )
     _run_zig(["ld.lld", "-shared", "-soname=libc.so", "-o", library, compiled])
     return library
 

@@ -45,7 +45,9 @@ def plan_memory(calls: Sequence[KernelCall], logits: str) -> MemoryPlan:
     lives = _lives(calls, logits)
     placed: list[tuple[int, _Life]] = []
     for life in sorted(lives, key=lambda life: (-life.size_bytes, life.first)):
-        neighbours = sorted(((at, other) for at, other in placed if other.overlaps(life)), key=lambda pair: pair[0])
+        neighbours = sorted(
+            ((at, other) for at, other in placed if other.overlaps(life)), key=lambda pair: pair[0]
+        )
         placed.append((_lowest_gap(life.size_bytes, neighbours), life))
     arena = max((offset + life.size_bytes for offset, life in placed), default=0)
     return MemoryPlan({life.name: offset for offset, life in placed}, arena)
@@ -56,7 +58,9 @@ def _lives(calls: Sequence[KernelCall], logits: str) -> list[_Life]:
     for position, call in enumerate(calls):
         for operand in call.operands:
             if isinstance(operand, Tensor) and not operand.planar:
-                life = lives.setdefault(operand.name, _Life(operand.name, _rounded(operand), position, position))
+                life = lives.setdefault(
+                    operand.name, _Life(operand.name, _rounded(operand), position, position)
+                )
                 life.size_bytes = max(life.size_bytes, _rounded(operand))
                 life.last = position
     lives[logits].last = len(calls)

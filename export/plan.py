@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Weights
+from tsm_edge.export.blocks import fuse_blocks
+from tsm_edge.export.kernels import inverted_residual
+from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Scratch, Weights
 from tsm_edge.export.kernels.emitter import Kernel
 from tsm_edge.export.kernels.machine import machine_of
 from tsm_edge.export.kernels.rules import lower_layer
@@ -16,7 +18,7 @@ from tsm_edge.targets import TargetSpec
 __all__ = ["Plan", "plan_network"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that code generation needs to know.
 
@@ -27,6 +29,7 @@ class Plan:
         weight_offsets: Byte offset of each weight operand in `weights`, by identity of the operand.
         weights: Contents of weights.bin.
         logits: Name of the tensor whose first floats are the logits.
+        scratch_bytes: What each thread needs for itself.
     """
 
     calls: tuple[KernelCall, ...]
@@ -36,6 +39,7 @@ class Plan:
     weight_offsets: dict[int, int]
     weights: bytes
     logits: str
+    scratch_bytes: int
 
     def records(self) -> tuple[KernelRecord, ...]:
         """The calls as the manifest lists them."""
@@ -58,13 +62,26 @@ def plan_network(network: Network, target: TargetSpec) -> Plan:
         CompileError: A layer that no rule covers.
     """
     machine = machine_of(target)
+    network = fuse_blocks(network, lambda block: inverted_residual.pays(block, target.l2_bytes))
     calls = tuple(lower_layer(layer, machine) for layer in network.layers)
     memory = plan_memory(calls, network.logits.name)
     offsets, weights = _lay_out_weights(calls)
     kernels = {call.kernel.name: call.kernel for call in calls}
     return Plan(
-        calls, tuple(kernels.values()), memory.offsets, memory.arena_bytes, offsets, weights, network.logits.name
+        calls=calls,
+        kernels=tuple(kernels.values()),
+        arena=memory.offsets,
+        arena_bytes=memory.arena_bytes,
+        weight_offsets=offsets,
+        weights=weights,
+        logits=network.logits.name,
+        scratch_bytes=_scratch_bytes(calls),
     )
+
+
+def _scratch_bytes(calls: tuple[KernelCall, ...]) -> int:
+    sizes = [operand.size for call in calls for operand in call.operands if isinstance(operand, Scratch)]
+    return -(-max(sizes, default=0) * FLOAT_BYTES // ALIGNMENT) * ALIGNMENT
 
 
 def _lay_out_weights(calls: tuple[KernelCall, ...]) -> tuple[dict[int, int], bytes]:

@@ -69,7 +69,9 @@ class Node:
         """Operand `position`, which must be a constant."""
         value = self.inputs[position]
         if isinstance(value, Node):
-            raise CompileError(f"{self.op} ({self.name}) expects constant weights, got {value.op} ({value.name})")
+            raise CompileError(
+                f"{self.op} ({self.name}) expects constant weights, got {value.op} ({value.name})"
+            )
         return value
 
     def is_constant(self, position: int) -> bool:
@@ -163,6 +165,8 @@ class _Reader:
             return [argument.value.numpy()]
         if isinstance(argument, relax.ShapeExpr):
             return [np.array([int(extent) for extent in argument.values])]
-        if isinstance(argument, tvm.ir.Tuple) and all(isinstance(field, relax.Var) for field in argument.fields):
+        if isinstance(argument, tvm.ir.Tuple) and all(
+            isinstance(field, relax.Var) for field in argument.fields
+        ):
             return [self.values[field] for field in argument.fields]
         return [np.array([int(field) for field in argument.fields])]

@@ -50,9 +50,7 @@ def replay_golden_stream(directory: Path, target: TargetSpec) -> Verification:
             f"the bundle for {target.name} differs from ONNX Runtime by {outcome.relative_error:.1e} of the "
             f"largest logit ({method}); this is a fault of tsm-edge, please report it"
         )
-    return Verification(
-        method=method, num_frames=outcome.frames, max_relative_error=outcome.relative_error
-    )
+    return Verification(method=method, num_frames=outcome.frames, max_relative_error=outcome.relative_error)
 
 
 def _how_to_run(target: TargetSpec) -> tuple[tuple[str, ...] | None, str]:

@@ -1,5 +1,6 @@
 /* Models and streams: walks the plan for each frame. No allocation and no copy of the frame on the way. */
 #include "tsm_edge.h"
+#include "tsm_memory.h"
 #include "tsm_plan.h"
 #include "tsm_pool.h"
 
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define TSM_MAX_THREADS 64
-#define TSM_ALIGNMENT 64
 
 static const tsm_plan *const plan = &tsm_model_plan;
 
@@ -61,15 +61,6 @@ const char *tsm_call_name(int index) {
   return index >= 0 && index < plan->num_calls ? plan->calls[index].name : NULL;
 }
 
-/* Bytes for at least one vector, zeroed, so that a kernel never meets a NaN from an earlier life. */
-static unsigned char *allocate(int64_t bytes) {
-  void *memory = NULL;
-  size_t size = ((size_t)bytes + TSM_ALIGNMENT) / TSM_ALIGNMENT * TSM_ALIGNMENT;
-  if (posix_memalign(&memory, TSM_ALIGNMENT, size)) return NULL;
-  memset(memory, 0, size);
-  return memory;
-}
-
 static int map_weights(const char *path, unsigned char **weights) {
   int file = open(path, O_RDONLY | O_CLOEXEC);
   off_t size;
@@ -90,9 +81,9 @@ static int map_weights(const char *path, unsigned char **weights) {
 static int fill_model(tsm_model *model, const char *weights_path, int num_threads) {
   int status = map_weights(weights_path, &model->weights);
   if (status != TSM_OK) return status;
-  model->arena = allocate(plan->arena_bytes);
+  model->arena = tsm_allocate(plan->arena_bytes);
   if (!model->arena) return TSM_ERROR_MEMORY;
-  model->pool = tsm_pool_create(num_threads);
+  model->pool = tsm_pool_create(num_threads, plan->scratch_bytes);
   return model->pool ? TSM_OK : TSM_ERROR_THREAD;
 }
 
@@ -128,7 +119,7 @@ int tsm_stream_create(tsm_model *model, tsm_stream **stream) {
   created = calloc(1, sizeof *created);
   if (!created) return TSM_ERROR_MEMORY;
   created->model = model;
-  created->state = allocate(plan->state_bytes);
+  created->state = tsm_allocate(plan->state_bytes);
   if (!created->state) {
     free(created);
     return TSM_ERROR_MEMORY;

@@ -12,10 +12,10 @@ typedef struct tsm_operands {
   unsigned char *state;
 } tsm_operands;
 
-/* One kernel call; any part of its `units` can run on any thread. */
+/* One kernel call; any part of its `units` can run on any thread, which lends it scratch of its own. */
 typedef struct tsm_call {
   const char *name;
-  void (*run)(const tsm_operands *operands, int32_t begin, int32_t end);
+  void (*run)(const tsm_operands *operands, unsigned char *scratch, int32_t begin, int32_t end);
   int32_t units;
 } tsm_call;
 
@@ -28,7 +28,7 @@ typedef struct tsm_shift_buffer {
 typedef struct tsm_plan {
   int32_t height, width, num_classes;
   float mean[3], std[3]; /* how a frame is normalised, of pixels divided by 255 */
-  int64_t arena_bytes, weight_bytes, state_bytes, logits_offset;
+  int64_t arena_bytes, scratch_bytes, weight_bytes, state_bytes, logits_offset; /* scratch: a thread */
   int32_t num_calls, num_shift_buffers, default_threads;
   const tsm_call *calls;
   const tsm_shift_buffer *shift_buffers;

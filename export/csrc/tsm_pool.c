@@ -5,6 +5,8 @@
  */
 #include "tsm_pool.h"
 
+#include "tsm_memory.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -30,6 +32,8 @@ typedef struct tsm_worker {
 
 struct tsm_pool {
   int num_threads, started;
+  unsigned char *scratch; /* scratch_bytes for each thread */
+  int64_t scratch_bytes;
   /* Raised once for each call; workers wait for it to differ from the last one that they saw. */
   atomic_uint generation;
   atomic_int running;
@@ -45,7 +49,7 @@ static void run_share(const tsm_pool *pool, int index) {
   int64_t units = pool->call->units;
   int32_t begin = (int32_t)(units * index / pool->num_threads);
   int32_t end = (int32_t)(units * (index + 1) / pool->num_threads);
-  if (begin < end) pool->call->run(pool->operands, begin, end);
+  if (begin < end) pool->call->run(pool->operands, pool->scratch + index * pool->scratch_bytes, begin, end);
 }
 
 static unsigned wait_for_call(tsm_pool *pool, unsigned seen) {
@@ -84,23 +88,28 @@ static void call_workers(tsm_pool *pool) {
   pthread_mutex_unlock(&pool->mutex);
 }
 
-tsm_pool *tsm_pool_create(int num_threads) {
-  tsm_pool *pool = calloc(1, sizeof *pool + (size_t)num_threads * sizeof pool->workers[0]);
-  if (!pool) return NULL;
-  pool->num_threads = num_threads;
-  pthread_mutex_init(&pool->mutex, NULL);
-  pthread_cond_init(&pool->wake, NULL);
-  while (pool->started < num_threads - 1) {
+static int start_workers(tsm_pool *pool) {
+  while (pool->started < pool->num_threads - 1) {
     tsm_worker *worker = &pool->workers[pool->started];
     worker->pool = pool;
     worker->index = pool->started + 1;
-    if (pthread_create(&worker->thread, NULL, work, worker)) {
-      tsm_pool_destroy(pool);
-      return NULL;
-    }
+    if (pthread_create(&worker->thread, NULL, work, worker)) return 0;
     pool->started++;
   }
-  return pool;
+  return 1;
+}
+
+tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes) {
+  tsm_pool *pool = calloc(1, sizeof *pool + (size_t)num_threads * sizeof pool->workers[0]);
+  if (!pool) return NULL;
+  pool->num_threads = num_threads;
+  pool->scratch_bytes = scratch_bytes;
+  pthread_mutex_init(&pool->mutex, NULL);
+  pthread_cond_init(&pool->wake, NULL);
+  pool->scratch = tsm_allocate(scratch_bytes * num_threads);
+  if (pool->scratch && start_workers(pool)) return pool;
+  tsm_pool_destroy(pool);
+  return NULL;
 }
 
 void tsm_pool_destroy(tsm_pool *pool) {
@@ -111,13 +120,14 @@ void tsm_pool_destroy(tsm_pool *pool) {
   for (index = 0; index < pool->started; index++) pthread_join(pool->workers[index].thread, NULL);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->mutex);
+  free(pool->scratch);
   free(pool);
 }
 
 void tsm_pool_run(tsm_pool *pool, const tsm_call *call, const tsm_operands *operands) {
   int spin;
   if (pool->num_threads == 1 || call->units == 1) {
-    call->run(operands, 0, call->units);
+    call->run(operands, pool->scratch, 0, call->units);
     return;
   }
   pool->call = call;

@@ -6,8 +6,8 @@
 
 typedef struct tsm_pool tsm_pool;
 
-/* Null if memory or a thread cannot be had. */
-tsm_pool *tsm_pool_create(int num_threads);
+/* Null if memory or a thread cannot be had; each thread gets scratch_bytes of its own. */
+tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes);
 void tsm_pool_destroy(tsm_pool *pool);
 
 /* Run all units of `call`, a fixed share on each thread, and return when all are done. */

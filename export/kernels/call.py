@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tsm_edge.export.kernels.emitter import Emitter, Kernel, build_kernel
 from tsm_edge.export.layers import Float32Array, Tensor
 
-__all__ = ["FLOAT_BYTES", "KernelCall", "Operand", "ShiftBuffer", "Weights", "write_call"]
+__all__ = ["FLOAT_BYTES", "KernelCall", "Operand", "Scratch", "ShiftBuffer", "Weights", "write_call"]
 
 FLOAT_BYTES = 4
 
@@ -31,7 +31,14 @@ class ShiftBuffer:
     size: int
 
 
-Operand = Tensor | Weights | ShiftBuffer
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that each thread has for itself while a kernel runs."""
+
+    size: int
+
+
+Operand = Tensor | Weights | ShiftBuffer | Scratch
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +65,10 @@ class KernelCall:
 
     @property
     def bytes_moved(self) -> int:
-        """Bytes of all operands, each counted once."""
-        return FLOAT_BYTES * sum(operand.size for operand in self.operands)
+        """Bytes of all operands but scratch, each counted once."""
+        return FLOAT_BYTES * sum(
+            operand.size for operand in self.operands if not isinstance(operand, Scratch)
+        )
 
 
 def write_call(

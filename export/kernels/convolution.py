@@ -8,7 +8,7 @@ else is channels last.
 """
 
 from tsm_edge.export.kernels.call import KernelCall, Operand, ShiftBuffer, Weights, write_call
-from tsm_edge.export.kernels.emitter import Emitter, Expr
+from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.pack import pack_panels
 from tsm_edge.export.kernels.tile import Source, Tile
@@ -16,7 +16,7 @@ from tsm_edge.export.kernels.tiling import TileShape, choose_tile
 from tsm_edge.export.kernels.window import Window
 from tsm_edge.export.layers import Convolution, Layer
 
-__all__ = ["NAME", "covers", "lower"]
+__all__ = ["NAME", "accumulate", "covers", "lower", "window_of"]
 
 NAME = "convolution"
 
@@ -74,7 +74,7 @@ class _Body:
         self.layer = layer
         self.shape = shape
         self.machine = machine
-        self.window = Window(layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding)
+        self.window = window_of(layer)
 
     def write(self, e: Emitter) -> None:
         rows = self.layer.out.height
@@ -88,10 +88,7 @@ class _Body:
         layer, width = self.layer, self.shape.width
         tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes)
         tile.start(e["bias"], panel * width)
-        first, stop = self.window.row_range(e, row)
-        with e.loop(stop, first) as r:
-            for t in range(self.window.kernel):
-                self._tap(e, tile, row, column, panel, r, t)
+        accumulate(e, tile, layer, e["weights"], row, column, panel)
         tile.finish(
             e["y"],
             lambda p: (row * layer.out.width + column + p) * layer.out.channels + panel * width,
@@ -99,22 +96,63 @@ class _Body:
             e["residual"] if layer.residual else None,
         )
 
-    def _tap(self, e: Emitter, tile: Tile, row: Expr, column: Expr, panel: Expr, r: Expr, t: int) -> None:
-        """Add tap (r, t) of the window for those outputs that have it inside."""
-        layer, x, kernel = self.layer, self.layer.x, self.window.kernel
-        line = (row * layer.stride + r - layer.padding) * x.width
-        inside = self.window.rows_inside(column, tile.pixels, t)
-        weight_base = ((panel * kernel + r) * kernel + t) * (x.channels * tile.width)
 
-        def pixel(p: int) -> Expr:
-            return line + (column + p) * layer.stride + (t - layer.padding)
+def window_of(layer: Convolution) -> Window:
+    """The layer's window over its input."""
+    return Window(layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding)
 
-        if x.planar:
-            tile.multiply_add(Source(e["x"], pixel, x.pixels), e["weights"], weight_base, x.channels, inside)
-            return
-        fold = layer.shift.channels if layer.shift else 0
-        if fold:
-            previous = Source(e["shift_buffer"], lambda p: pixel(p) * fold)
-            tile.multiply_add(previous, e["weights"], weight_base, fold, inside)
-        present = Source(e["x"], lambda p: pixel(p) * x.channels + fold)
-        tile.multiply_add(present, e["weights"], weight_base + fold * tile.width, x.channels - fold, inside)
+
+def accumulate(
+    e: Emitter, tile: Tile, layer: Convolution, weights: Pointer, row: Expr, column: Expr, panel: Expr
+) -> None:
+    """Add all taps of `layer` to a tile of outputs from (`row`, `column`) on; reads operands x and shift_buffer.
+
+    Args:
+        e: The kernel being written.
+        tile: Accumulators of the outputs.
+        layer: What to add.
+        weights: Packed in panels of the tile's width.
+        row: Output row.
+        column: First output column; a number where the tile may touch a border (see `Window`).
+        panel: Panel of output channels.
+    """
+    window = window_of(layer)
+    first, stop = window.row_range(e, row)
+    with e.loop(stop, first) as r:
+        for t in range(window.kernel):
+            _add_tap(
+                e,
+                tile,
+                layer,
+                weights,
+                ((panel * window.kernel + r) * window.kernel + t),
+                (row, column, r, t),
+            )
+
+
+def _add_tap(
+    e: Emitter,
+    tile: Tile,
+    layer: Convolution,
+    weights: Pointer,
+    tap: Expr,
+    place: tuple[Expr, Expr, Expr, int],
+) -> None:
+    """Add tap (r, t) of the window for those outputs that have it inside."""
+    x, (row, column, r, t) = layer.x, place
+    line = (row * layer.stride + r - layer.padding) * x.width
+    inside = window_of(layer).rows_inside(column, tile.pixels, t)
+    weight_base = tap * (x.channels * tile.width)
+
+    def pixel(p: int) -> Expr:
+        return line + (column + p) * layer.stride + (t - layer.padding)
+
+    if x.planar:
+        tile.multiply_add(Source(e["x"], pixel, x.pixels), weights, weight_base, x.channels, inside)
+        return
+    fold = layer.shift.channels if layer.shift else 0
+    if fold:
+        previous = Source(e["shift_buffer"], lambda p: pixel(p) * fold)
+        tile.multiply_add(previous, weights, weight_base, fold, inside)
+    present = Source(e["x"], lambda p: pixel(p) * x.channels + fold)
+    tile.multiply_add(present, weights, weight_base + fold * tile.width, x.channels - fold, inside)

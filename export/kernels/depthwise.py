@@ -64,7 +64,9 @@ class _Body:
         self.layer = layer
         self.lanes = machine.lanes_for(layer.x.channels)
         self.pixels = machine.registers - SPARE_REGISTERS
-        self.window = Window(layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding)
+        self.window = Window(
+            layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding
+        )
 
     def write(self, e: Emitter) -> None:
         with e.units() as row, e.loop(self.layer.x.channels // self.lanes) as block:

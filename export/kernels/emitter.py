@@ -73,6 +73,14 @@ class Emitter:
             with T.Else():
                 otherwise()
 
+    def select(self, condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+        """`then` where `condition` holds, else `otherwise`; both are computed."""
+        return T.Select(condition, then, otherwise)
+
+    def both(self, left: Expr, right: Expr) -> Expr:
+        """Whether both conditions hold."""
+        return T.And(left, right)
+
     def load(self, pointer: Pointer, index: Expr, lanes: int) -> Expr:
         """`lanes` consecutive floats from `index` on."""
         return pointer[T.Ramp(index, 1, lanes)] if lanes > 1 else pointer[index]
@@ -113,16 +121,15 @@ def build_kernel(
         units: How many parts the kernel has.
         body: Writes the code; it must treat the parts `begin` to `end` only.
     """
-    with IRBuilder() as builder:
-        with T.prim_func():
-            T.func_name(name)
-            handles = [T.arg(operand, T.handle("float32")) for operand, _ in operands]
-            begin, end = T.arg("begin", T.int32()), T.arg("end", T.int32())
-            # No two operands overlap: the memory plan gives every live tensor its own bytes.
-            T.func_attr({"tirx.noalias": True, "global_symbol": name})
-            pointers = {
-                operand: T.decl_buffer((size,), "float32", data=handle)
-                for (operand, size), handle in zip(operands, handles, strict=True)
-            }
-            body(Emitter(pointers, begin, end))
+    with IRBuilder() as builder, T.prim_func():
+        T.func_name(name)
+        handles = [T.arg(operand, T.handle("float32")) for operand, _ in operands]
+        begin, end = T.arg("begin", T.int32()), T.arg("end", T.int32())
+        # No two operands overlap: the memory plan gives every live tensor its own bytes.
+        T.func_attr({"tirx.noalias": True, "global_symbol": name})
+        pointers = {
+            operand: T.decl_buffer((size,), "float32", data=handle)
+            for (operand, size), handle in zip(operands, handles, strict=True)
+        }
+        body(Emitter(pointers, begin, end))
     return Kernel(name, builder.get(), tuple(operand for operand, _ in operands), units)

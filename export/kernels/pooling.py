@@ -1,7 +1,7 @@
 """Pooling: largest of a window (ResNet's stem), and the mean over all pixels in front of the classifier.
 
-    y[i, j, c] = max_{r, t} x[i s + r - p, j s + t - p, c]          taps outside do not count
-    y[c]       = (1 / pixels) sum_p x[p, c]
+y[i, j, c] = max_{r, t} x[i s + r - p, j s + t - p, c]          taps outside do not count
+y[c]       = (1 / pixels) sum_p x[p, c]
 """
 
 from tsm_edge.export.kernels.call import KernelCall, write_call

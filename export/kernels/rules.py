@@ -8,6 +8,7 @@ from tsm_edge.export.kernels import (
     convolution,
     dense,
     depthwise,
+    inverted_residual,
     pointwise,
     pooling,
     save_shift,
@@ -30,6 +31,7 @@ class Rule:
 
 
 RULES = (
+    Rule(inverted_residual.NAME, inverted_residual.covers, inverted_residual.lower),
     Rule(pointwise.NAME, pointwise.covers, pointwise.lower),
     Rule(depthwise.NAME, depthwise.covers, depthwise.lower),
     Rule(convolution.NAME, convolution.covers, convolution.lower),
@@ -50,4 +52,6 @@ def lower_layer(layer: Layer, machine: Machine) -> KernelCall:
     for rule in RULES:
         if rule.covers(layer):
             return rule.lower(layer, machine)
-    raise CompileError(f"no kernel rule covers {layer}; the rules are {', '.join(rule.name for rule in RULES)}")
+    raise CompileError(
+        f"no kernel rule covers {layer}; the rules are {', '.join(rule.name for rule in RULES)}"
+    )

@@ -42,7 +42,9 @@ class Tile:
     accumulators: list[list[Pointer]] = field(init=False)
 
     def __post_init__(self) -> None:
-        registers = [[self.emitter.register(self.lanes) for _ in range(self.vectors)] for _ in range(self.pixels)]
+        registers = [
+            [self.emitter.register(self.lanes) for _ in range(self.vectors)] for _ in range(self.pixels)
+        ]
         self.accumulators = registers
 
     @property
@@ -51,16 +53,21 @@ class Tile:
         return self.vectors * self.lanes
 
     def start(self, bias: Pointer, channel: Expr) -> None:
-        """acc = bias, from output channel `channel` on."""
+        """Set acc to the bias, from output channel `channel` on."""
         e = self.emitter
         for row in self.accumulators:
             for u, accumulator in enumerate(row):
                 e.store(accumulator, 0, e.load(bias, channel + u * self.lanes, self.lanes), self.lanes)
 
     def multiply_add(
-        self, source: Source, weights: Pointer, weight_base: Expr, channels: int, rows: list[int] | None = None
+        self,
+        source: Source,
+        weights: Pointer,
+        weight_base: Expr,
+        channels: int,
+        rows: list[int] | None = None,
     ) -> None:
-        """acc[p] += x[p, k] * w[k] for k < channels; w[k] lies at `weight_base + k * width`.
+        """Add to acc[p] x[p, k] * w[k] for k < channels; w[k] lies at `weight_base + k * width`.
 
         Args:
             source: Where the inputs are.
@@ -89,11 +96,17 @@ class Tile:
             for k in range(first, stop):
                 self._add_channel(source, weights, weight_base, k, rows)
 
-    def _add_channel(self, source: Source, weights: Pointer, weight_base: Expr, k: Expr, rows: list[int]) -> None:
+    def _add_channel(
+        self, source: Source, weights: Pointer, weight_base: Expr, k: Expr, rows: list[int]
+    ) -> None:
         for p in rows:
-            self._add_pixel(p, source.pointer[source.base(p) + k * source.channel_stride], weights, weight_base, k)
+            self._add_pixel(
+                p, source.pointer[source.base(p) + k * source.channel_stride], weights, weight_base, k
+            )
 
-    def _by_lane(self, source: Source, weights: Pointer, weight_base: Expr, blocks: int, rows: list[int]) -> None:
+    def _by_lane(
+        self, source: Source, weights: Pointer, weight_base: Expr, blocks: int, rows: list[int]
+    ) -> None:
         e = self.emitter
         with e.loop(blocks) as block:
             k = block * LANE_BLOCK
@@ -111,6 +124,24 @@ class Tile:
             product = w * e.broadcast(value, self.lanes)
             e.store(accumulator, 0, e.load(accumulator, 0, self.lanes) + product, self.lanes)
 
+    def multiply_add_each(
+        self, inputs: Pointer, base: Callable[[int], Expr], weights: Pointer, weight_base: Expr
+    ) -> None:
+        """Add to acc[p][u] x[p][u] * w[u]: channel by channel, one tap of a depthwise convolution.
+
+        Args:
+            inputs: Where x is; pixel p's first channel lies at `base(p)`.
+            base: Index by pixel.
+            weights: One weight a channel of the tile, from `weight_base` on.
+            weight_base: Index of the first one.
+        """
+        e, lanes = self.emitter, self.lanes
+        for u in range(self.vectors):
+            w = e.load(weights, weight_base + u * lanes, lanes)
+            for p, row in enumerate(self.accumulators):
+                product = e.load(inputs, base(p) + u * lanes, lanes) * w
+                e.store(row[u], 0, e.load(row[u], 0, lanes) + product, lanes)
+
     def finish(
         self,
         out: Pointer,
@@ -118,7 +149,7 @@ class Tile:
         activation: Activation,
         residual: Pointer | None = None,
     ) -> None:
-        """y[p] = activation(acc[p] + residual[p]); pixel p's first channel lies at `base(p)` in both."""
+        """Write y[p] = activation(acc[p] + residual[p]); pixel p's first channel lies at `base(p)` in both."""
         e = self.emitter
         for p, row in enumerate(self.accumulators):
             for u, accumulator in enumerate(row):

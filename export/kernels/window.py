@@ -35,7 +35,9 @@ class Window:
         return (self.width + 2 * self.padding - self.kernel) // self.stride + 1
 
     def row_range(self, e: Emitter, row: Expr) -> tuple[Expr, Expr]:
-        """First and last-but-one kernel row that lies inside, for output row `row`."""
+        """First kernel row that lies inside, for output row `row`, and the one after the last."""
+        if not self.padding:
+            return 0, self.kernel
         top = row * self.stride - self.padding
         return e.maximum(0 - top, 0), e.minimum(self.height - top, self.kernel)
 
@@ -60,7 +62,9 @@ class Window:
                 elif column == inner[0]:
                     self._write_inner(e, pixels, inner, write)
 
-    def _write_inner(self, e: Emitter, pixels: int, columns: list[int], write: Callable[[int, Expr], None]) -> None:
+    def _write_inner(
+        self, e: Emitter, pixels: int, columns: list[int], write: Callable[[int, Expr], None]
+    ) -> None:
         with e.loop(len(columns)) as tile:
             write(pixels, columns[0] + tile * pixels)
 

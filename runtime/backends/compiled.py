@@ -85,7 +85,9 @@ class _Library:
             return
         text = self.functions.tsm_status_text(status).decode()
         if status == STATUS_VALUE:
-            raise (StateError if name == "tsm_stream_load" else FrameError)(f"{text}; the stream is as before")
+            raise (StateError if name == "tsm_stream_load" else FrameError)(
+                f"{text}; the stream is as before"
+            )
         raise BundleError(f"{name}: {text}")
 
 
