@@ -60,9 +60,9 @@ def export_checked_onnx(model: ClipModel, path: Path) -> OnnxExport:
         ExportError: torch's exporter refused, or the written graph failed a proof; nothing is written then.
         OutputError: The file cannot be written.
     """
-    proto = to_onnx(model)
-    check = check_onnx(proto, model.streaming().eval())
-    with file_written_aside(path) as aside:
+    with file_written_aside(path) as aside:  # around it all: a place that cannot be written is told at once
+        proto = to_onnx(model)
+        check = check_onnx(proto, deepcopy(model.streaming()).eval().cpu())
         aside.write_bytes(proto.SerializeToString(deterministic=True))
     return OnnxExport(
         path=path,
@@ -123,7 +123,8 @@ def _trace(streaming: StreamingModel) -> onnx.ModelProto:
                 output_names=["logits", *(f"next_shift_buffer_{i}" for i in numbers)],
             )
     except torch.onnx.OnnxExporterError as error:
-        raise ExportError(f"torch could not export {streaming.spec.name}: {error}") from error
+        reason = str(error.__cause__ or error).splitlines()[0]  # pages of advice follow
+        raise ExportError(f"torch could not export {streaming.spec.name}: {reason}") from error
     assert program is not None
     return program.model_proto
 

@@ -31,6 +31,7 @@ class ClipModel(nn.Module):
         self.backbone = backbone
         self.spec = spec
         self.mode: ShiftMode = mode or spec.trained_shift
+        self.training = backbone.training
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits of every frame; their mean over T is the published clip score.
@@ -48,11 +49,11 @@ class ClipModel(nn.Module):
 
     def with_mode(self, mode: ShiftMode) -> "ClipModel":
         """The view with the other shift, on the same weights."""
-        return ClipModel(self.backbone, self.spec, mode).train(self.training)
+        return ClipModel(self.backbone, self.spec, mode)
 
     def streaming(self) -> "StreamingModel":
         """The one-frame view on the same weights: online, whatever the mode of this view is."""
-        return StreamingModel(self.backbone, self.spec).train(self.training)
+        return StreamingModel(self.backbone, self.spec)
 
 
 class StreamingModel(nn.Module):
@@ -67,6 +68,7 @@ class StreamingModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.spec = spec
+        self.training = backbone.training
 
     def forward(self, frame: Tensor, *shift_buffers: Tensor) -> tuple[Tensor, ...]:
         """Logits of one frame, and the state for the next.

@@ -69,10 +69,11 @@ def build_backbone(architecture: str, num_classes: int, width_mult: float = 1.0)
         UnknownModelError: No such architecture.
     """
     if architecture not in _ARCHITECTURES:
-        raise UnknownModelError(
-            f"unknown architecture {architecture!r}; known are {', '.join(_ARCHITECTURES)}"
-        )
-    return _ARCHITECTURES[architecture](num_classes, width_mult).eval()
+        known = ", ".join(_ARCHITECTURES)
+        raise UnknownModelError(f"unknown architecture {architecture!r}; choose one of {known}")
+    # Layers draw weights for themselves as they are made; the caller's random numbers stay as they are.
+    with torch.random.fork_rng(devices=[]):
+        return _ARCHITECTURES[architecture](num_classes, width_mult).eval()
 
 
 def build_model(
@@ -110,7 +111,7 @@ def build_model(
     )
     backbone = build_backbone(entry.architecture, spec.num_classes, entry.width_mult)
     set_random_weights(backbone, seed=seed)
-    return ClipModel(backbone, spec).eval()
+    return ClipModel(backbone, spec)
 
 
 def default_model() -> ClipModel:
