@@ -74,8 +74,8 @@ class Smoother:
         self._num_classes = spec.num_classes
 
     def initial_state(self) -> SmoothingState:
-        """Nothing seen yet: the first background label is shown, if there is one."""
-        shown = self._background[0] if self._background else NO_LABEL
+        """Nothing seen yet: the first background label is shown, or what it merges into; if there is one."""
+        shown = self._merge.get(self._background[0], self._background[0]) if self._background else NO_LABEL
         history = np.zeros((0, self._num_classes), np.float32)
         return SmoothingState(history=history, shown=shown, candidate=shown, wins=0)
 

@@ -60,3 +60,15 @@ def bundle_path(tmp_path: Path, manifest: Manifest) -> Path:
     np.save(path / GOLDEN_LOGITS, rng.normal(size=(3, 2)).astype(np.float32))
     write_manifest(dataclasses.replace(manifest, files=record_files(path)), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real bundle for this machine, of a small network; nobody writes into it."""
+    from tsm_edge.export import build_model, compile_bundle
+    from tsm_edge.targets import host_target
+
+    model = build_model("mobilenetv2-0.5", num_classes=5, labels=tuple("abcde"), image_size=64)
+    path = tmp_path_factory.mktemp("compiled") / "small"
+    compile_bundle(model, host_target(), path)
+    return path

@@ -11,6 +11,7 @@ from tsm_edge.runtime.smoothing import Smoother
 from tsm_edge.specs import SmoothingSpec
 
 SPEC = tiny_spec()
+RULES = SPEC.smoothing
 NO_GESTURE, OTHER, UP, DOWN, ROLLING = SPEC.labels[:5]
 WINNERS = st.lists(st.integers(0, SPEC.num_classes - 1), max_size=40)
 
@@ -37,6 +38,13 @@ def test_background_is_shown_at_first():
     smoother = Smoother(SPEC)
     assert smoother.label(smoother.initial_state()) == NO_GESTURE
     assert smoother.gesture(smoother.initial_state()) is None
+
+
+def test_background_that_is_merged_is_shown_as_the_other():
+    smoother = Smoother(
+        dataclasses.replace(SPEC, smoothing=dataclasses.replace(RULES, background=(OTHER, NO_GESTURE)))
+    )
+    assert smoother.label(smoother.initial_state()) == NO_GESTURE
 
 
 def test_first_winner_is_shown_at_once_without_background():
