@@ -28,17 +28,8 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """Left half black, right half white, for a minute."""
-    import cv2
-
-    path = tmp_path_factory.mktemp("video") / "halves.avi"
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[:, 32:] = 255
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 20, (64, 48))
-    for _ in range(20 * TIMEOUT_S):
-        writer.write(picture)
-    writer.release()
-    return path
+    """White, for a minute."""
+    return write_video(tmp_path_factory.mktemp("video") / "white.avi", [255] * 20 * TIMEOUT_S, fps=20)
 
 
 def start(bundle, *arguments, display=""):
@@ -120,21 +111,6 @@ def test_with_a_display_that_is_none_it_does_not_crash(bundle, video):
     assert process.returncode == 0
     assert "cannot open a window" in errors
     assert "2 predicted" in said
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_flip_mirrors_what_is_shown_and_not_what_the_network_sees(bundle, video, tmp_path, flip):
-    record = tmp_path / "out.mp4"
-    options = ["--headless", "--source", video, "--max-frames", 3, "--record", record]
-    process = start(bundle, *options, *(["--flip"] if flip else []))
-    said, errors = process.communicate()
-    assert (process.returncode, errors) == (0, "")
-    with VideoFile(record) as source:
-        picture = source.read().image
-    left, right = picture[200, 100].mean(), picture[200, -100].mean()
-    assert (left > 200 > 50 > right) if flip else (right > 200 > 50 > left)
-    plain, _ = start(bundle, "--headless", "--source", video, "--max-frames", 3).communicate()
-    assert said.splitlines()[0] == plain.splitlines()[0]
 
 
 def test_absent_camera_is_one_line(bundle):

@@ -1,14 +1,12 @@
 """Live sources on what plays a camera here: a file at its own rate, and a web camera that hangs up."""
 
-import threading
 import time
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import cv2
 import numpy as np
 import pytest
-from tiny_video import GREY_TOLERANCE, grey_level, grey_picture, write_video
+from tiny_video import GREY_TOLERANCE, grey_level, write_video
+from web_camera import FRAMES_A_CALL, web_camera
 
 from tsm_edge.errors import SourceError
 from tsm_edge.runtime.capture.camera import PlayedFile, open_network
@@ -16,7 +14,6 @@ from tsm_edge.runtime.capture.live import LiveSource
 
 LEVELS = list(range(0, 240, 8))
 TIMEOUT_S = 30
-FRAMES_A_CALL = 8
 # What one call differs from the next by; enough for JPEG not to blur it.
 LEVELS_A_CALL = 40
 
@@ -26,40 +23,10 @@ def video(tmp_path):
     return write_video(tmp_path / "played.avi", LEVELS, fps=60)
 
 
-class WebCamera(BaseHTTPRequestHandler):
-    """Sends a few pictures and hangs up, a little brighter with every call."""
-
-    calls = 0
-
-    def do_GET(self):
-        type(self).calls += 1
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        for _ in range(FRAMES_A_CALL):
-            jpeg = cv2.imencode(".jpg", grey_picture(LEVELS_A_CALL * self.calls))[1].tobytes()
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + jpeg + b"\r\n")
-            time.sleep(0.02)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def web_camera():
-    WebCamera.calls = 0
-    server = ThreadingHTTPServer(("127.0.0.1", 0), WebCamera)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def open_web_camera(server):
-    return open_network(f"http://127.0.0.1:{server.server_port}/video")
+def address():
+    with web_camera(LEVELS_A_CALL, LEVELS_A_CALL) as address:
+        yield address
 
 
 def test_frames_nobody_took_are_dropped_and_counted(video):
@@ -108,8 +75,8 @@ def test_closing_stops_the_thread(tmp_path):
     assert not source._thread.is_alive()
 
 
-def test_lost_camera_comes_back_and_says_so(web_camera, caplog):
-    with LiveSource("web", partial(open_web_camera, web_camera), first_wait_s=0.01) as source:
+def test_lost_camera_comes_back_and_says_so(address, caplog):
+    with LiveSource("web", partial(open_network, address), first_wait_s=0.01) as source:
         frames = []
         while sum(frame.is_restart for frame in frames) < 2:
             frame = source.read(TIMEOUT_S)
@@ -124,8 +91,8 @@ def test_lost_camera_comes_back_and_says_so(web_camera, caplog):
     assert "web is back" in caplog.text
 
 
-def test_camera_that_stays_away_is_known_to_be_lost(web_camera):
-    answers = iter([partial(open_web_camera, web_camera)])
+def test_camera_that_stays_away_is_known_to_be_lost(address):
+    answers = iter([partial(open_network, address)])
     silence = partial(open_network, "http://127.0.0.1:9/nothing")
     with LiveSource(
         "web", lambda: next(answers, silence)(), first_wait_s=0.01, longest_wait_s=0.02
