@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_bundle import write_tiny_bundle
+from tiny_video import write_video
 
 from tsm_edge.runtime.capture.video_file import VideoFile
 from tsm_edge.runtime.overlay_panel import BACKGROUND, WARNING
