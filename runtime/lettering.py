@@ -71,4 +71,5 @@ def _face() -> Any:
 
 
 def _thickness(size: int, bold: bool) -> int:
-    return max(1, round(size / 14)) + (1 if bold else 0)
+    # Small letters would run into blots.
+    return max(1, round(size / 14)) + (1 if bold and size > 20 else 0)

@@ -25,7 +25,7 @@ def test_text_is_as_wide_as_announced(size, bold):
 
 
 def test_bold_leaves_more_ink():
-    assert len(ink(LABEL, 20, bold=True)) > len(ink(LABEL, 20))
+    assert len(ink(LABEL, 28, bold=True)) > len(ink(LABEL, 28))
 
 
 @given(

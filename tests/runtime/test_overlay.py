@@ -32,8 +32,9 @@ def grey(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), 127, np.uint8)
 
 
-def pixels_of(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int((picture == colour).all(axis=2).sum())
+def pixels_of(picture: np.ndarray, colour: tuple[int, int, int], tolerance: int = 0) -> int:
+    """How many pixels have a colour; thin letters reach theirs only nearly."""
+    return int((np.abs(picture.astype(int) - colour) <= tolerance).all(axis=2).sum())
 
 
 @settings(max_examples=25)
@@ -85,11 +86,11 @@ def test_untrained_weights_are_never_overlooked():
 
 def test_event_is_shown_for_a_while():
     annotator = Annotator()
-    without = pixels_of(annotator.draw(grey(480, 640), PREDICTION), ACCENT)
+    without = pixels_of(annotator.draw(grey(480, 640), PREDICTION)[:, :230], ACCENT, 60)
     annotator.add(dataclasses.replace(PREDICTION, events=(EVENT,)))
     shown = []
     for _ in range(40):
-        shown.append(pixels_of(annotator.draw(grey(480, 640), PREDICTION)[:, :230], ACCENT))
+        shown.append(pixels_of(annotator.draw(grey(480, 640), PREDICTION)[:, :230], ACCENT, 60))
         annotator.add(PREDICTION)
     assert without == shown[-1] == 0
     assert min(shown[:25]) > 100
@@ -99,8 +100,8 @@ def test_note_takes_the_events_place():
     annotator = Annotator()
     annotator.add(dataclasses.replace(PREDICTION, events=(EVENT,)))
     noted = annotator.draw(grey(480, 640), PREDICTION, note="reset")
-    assert pixels_of(noted, WARNING) > 50
-    assert pixels_of(noted[:, :230], ACCENT) == 0
+    assert pixels_of(noted, WARNING, 60) > 50
+    assert pixels_of(noted[:, :230], ACCENT, 60) == 0
     assert noted.shape == annotator.draw(grey(480, 640), PREDICTION).shape
 
 
