@@ -8,9 +8,22 @@ from typing import TypeVar
 
 from tsm_edge.runtime.backends.base import BackendStream, Float32Array
 
-__all__ = ["PacedRun", "rotated", "time_interleaved", "time_paced", "time_step", "time_windows"]
+__all__ = [
+    "PacedRun",
+    "rotated",
+    "time_interleaved",
+    "time_paced",
+    "time_step",
+    "time_windows",
+    "wait_for_silence",
+]
 
 T = TypeVar("T")
+
+# A thread that spins computes all of an interval; looking at the clock takes far less than a quarter of it.
+SILENCE_INTERVAL_S = 2e-3
+SILENCE_SHARE = 0.25
+SILENCE_LIMIT_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +53,10 @@ def time_interleaved(
 ) -> dict[str, list[float]]:
     """Give every frame to every stream, in an order that rotates, so that what disturbs one disturbs all.
 
+    Engines must not disturb each other, though. Worker threads may spin for many milliseconds after their last
+    frame and take cores away from the next engine, and its weights are no longer in the caches. So each of several
+    streams waits for silence and steps once untimed before it is timed, and finds what it would find alone.
+
     Args:
         streams: The engines by name.
         frames: Each (1, 3, H, W) float32.
@@ -51,6 +68,8 @@ def time_interleaved(
     samples: dict[str, list[float]] = {name: [] for name in streams}
     for index, frame in enumerate(islice(frames, num_frames)):
         for name in rotated(tuple(streams), index):
+            if len(streams) > 1:
+                _step_after_silence(streams[name], frame)
             samples[name].append(time_step(streams[name], frame))
     return samples
 
@@ -74,6 +93,8 @@ def time_windows(
     for index in range(num_windows):
         clip = tuple(islice(frames, num_segments))
         for name in rotated(tuple(streams), index):
+            if len(streams) > 1:
+                _step_after_silence(streams[name], clip[0])
             streams[name].reset()
             samples[name].append(sum(time_step(streams[name], frame) for frame in clip))
             streams[name].reset()
@@ -96,6 +117,20 @@ def time_paced(
         response_ms.append(1e3 * (time.perf_counter() - due))
     num_missed = sum(response > 1e3 / fps for response in response_ms)
     return PacedRun(latency_ms=tuple(latency_ms), response_ms=tuple(response_ms), num_missed=num_missed)
+
+
+def _step_after_silence(stream: BackendStream, frame: Float32Array) -> None:
+    wait_for_silence()
+    stream.step(frame)
+
+
+def wait_for_silence() -> None:
+    """Return as soon as no thread of this process computes any more, or after half a second."""
+    for _ in range(int(SILENCE_LIMIT_S / SILENCE_INTERVAL_S)):
+        computed_before = time.process_time()
+        time.sleep(SILENCE_INTERVAL_S)
+        if time.process_time() - computed_before < SILENCE_SHARE * SILENCE_INTERVAL_S:
+            return
 
 
 def rotated(items: Sequence[T], by: int) -> tuple[T, ...]:

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsm_edge.runtime.bench.frames import noise_frames
-from tsm_edge.runtime.bench.timing import rotated, time_interleaved, time_paced, time_windows
+from tsm_edge.runtime.bench.timing import (
+    rotated,
+    time_interleaved,
+    time_paced,
+    time_windows,
+    wait_for_silence,
+)
 
 
 class Recorder:
@@ -50,9 +56,10 @@ def test_rotation_keeps_all_and_begins_elsewhere_each_time(items, by):
 
 def test_every_engine_gets_every_frame_in_rotating_order(streams, frames, log):
     samples = time_interleaved(streams, frames, num_frames=4)
-    assert "".join(name for name, _ in log) == "abcbcacababc"
+    # Twice each: once untimed, to fill the caches again, and once timed.
+    assert "".join(name for name, _ in log) == "aabbcc bbccaa ccaabb aabbcc".replace(" ", "")
     for index in range(4):
-        given = [frame for _, frame in log[3 * index : 3 * index + 3]]
+        given = [frame for _, frame in log[6 * index : 6 * index + 6]]
         assert all(frame is given[0] for frame in given)
     assert {name: len(values) for name, values in samples.items()} == {"a": 4, "b": 4, "c": 4}
     assert min(itertools.chain(*samples.values())) > 0
@@ -61,7 +68,8 @@ def test_every_engine_gets_every_frame_in_rotating_order(streams, frames, log):
 def test_windows_start_and_leave_streams_from_zero(streams, frames, log, stream):
     samples = time_windows(streams, frames, num_segments=3, num_windows=2)
     calls = "".join("0" if isinstance(what, str) else name for name, what in log)
-    assert calls == "0aaa00bbb00ccc00bbb00ccc00aaa0"
+    # Each with one untimed step before it.
+    assert calls == "a0aaa0 b0bbb0 c0ccc0 b0bbb0 c0ccc0 a0aaa0".replace(" ", "")
     assert all(len(values) == 2 for values in samples.values())
     assert all(np.all(buffer == 0) for buffer in stream.state())
 
@@ -69,8 +77,40 @@ def test_windows_start_and_leave_streams_from_zero(streams, frames, log, stream)
 def test_windows_of_one_round_see_the_same_clip(streams, frames, log):
     time_windows(streams, frames, num_segments=2, num_windows=1)
     stepped = [what for _, what in log if not isinstance(what, str)]
-    assert stepped[0] is stepped[2] is stepped[4]
-    assert stepped[1] is stepped[3] is stepped[5]
+    windows = [stepped[start + 1 : start + 3] for start in (0, 3, 6)]
+    assert all(window[0] is windows[0][0] and window[1] is windows[0][1] for window in windows)
+
+
+def test_single_engine_steps_back_to_back(stream, frames, log):
+    time_interleaved({"a": Recorder("a", stream, log)}, frames, num_frames=5)
+    time_windows({"a": Recorder("a", stream, log)}, frames, num_segments=2, num_windows=1)
+    assert "".join("0" if isinstance(what, str) else name for name, what in log) == "aaaaa" + "0aa0"
+
+
+class Clock:
+    """A clock that says how long this process has computed, in intervals of sleep."""
+
+    def __init__(self, shares):
+        self.shares, self.slept, self.computed = iter(shares), 0, 0.0
+
+    def process_time(self):
+        return self.computed
+
+    def sleep(self, seconds):
+        self.slept += 1
+        self.computed += next(self.shares) * seconds
+
+
+@pytest.mark.parametrize(
+    ("shares", "sleeps"),
+    [([0.05], 1), ([1.0, 2.0, 1.0, 0.05], 4), (itertools.repeat(1.0), 250)],
+    ids=["silent", "spinning for a while", "spinning for good"],
+)
+def test_silence_is_waited_for_but_not_forever(monkeypatch, shares, sleeps):
+    clock = Clock(shares)
+    monkeypatch.setattr("tsm_edge.runtime.bench.timing.time", clock)
+    wait_for_silence()
+    assert clock.slept == sleeps
 
 
 def test_paced_run_keeps_all_frames_and_the_rate(stream, frames):
