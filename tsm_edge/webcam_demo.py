@@ -41,9 +41,11 @@ def command(
 
     Keys: q or Esc quits, f fills the screen, r resets. A video file plays at its own rate.
     """
-    from tsm_edge.runtime.capture import as_camera
+    from tsm_edge.runtime.capture import as_camera, open_source
     from tsm_edge.runtime.demo import run_demo
 
+    # That there is no camera is better known before the default model is compiled than after.
+    open_source(source).close()
     headless = headless or not _has_display()
     summary = run_demo(
         bundle or _host_bundle(),
