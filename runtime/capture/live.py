@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 
 from tsm_edge.errors import SourceError
@@ -10,7 +11,7 @@ from tsm_edge.runtime.capture.camera import Camera
 from tsm_edge.runtime.capture.source import CapturedFrame, Source
 from tsm_edge.runtime.preprocess import UInt8Array
 
-__all__ = ["LiveSource"]
+__all__ = ["LiveSource", "backoff"]
 
 # A read may hang in a driver; the thread then closes the camera itself, whenever the driver lets go.
 JOIN_TIMEOUT_S = 2.0
@@ -137,14 +138,20 @@ class LiveSource(Source):
         camera.close()
         self._is_lost = True
         _log.warning("%s is lost; trying again until it comes back", self.name)
-        wait_s, longest_wait_s = self._waits_s
-        while not self._stop.wait(wait_s):
-            try:
+        for wait_s in backoff(*self._waits_s):
+            if self._stop.wait(wait_s):
+                break
+            with suppress(SourceError):
                 camera = self._open_camera()
-            except SourceError:
-                wait_s = min(2 * wait_s, longest_wait_s)
-                continue
-            self._is_lost = False
-            _log.warning("%s is back", self.name)
-            break
+                self._is_lost = False
+                _log.warning("%s is back", self.name)
+                break
         return camera
+
+
+def backoff(first_wait_s: float, longest_wait_s: float) -> Iterator[float]:
+    """Seconds to wait before each try, for ever: doubled each time, up to the longest."""
+    wait_s = first_wait_s
+    while True:
+        yield wait_s
+        wait_s = min(2 * wait_s, longest_wait_s)

@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from web_camera import FRAMES_A_CALL, web_camera
 
 from tsm_edge.errors import SourceError
 from tsm_edge.runtime.capture.camera import PlayedFile, open_network
-from tsm_edge.runtime.capture.live import LiveSource
+from tsm_edge.runtime.capture.live import LiveSource, backoff
 
 LEVELS = list(range(0, 240, 8))
 TIMEOUT_S = 30
@@ -103,6 +104,10 @@ def test_camera_that_stays_away_is_known_to_be_lost(address):
         assert 0 < frames <= FRAMES_A_CALL
         assert source.is_lost
         assert not source.ended
+
+
+def test_waits_double_up_to_the_longest():
+    assert list(islice(backoff(0.5, 3.0), 5)) == [0.5, 1.0, 2.0, 3.0, 3.0]
 
 
 def test_camera_that_never_opens_is_an_error_at_once(tmp_path):
