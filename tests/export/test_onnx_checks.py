@@ -42,7 +42,7 @@ def test_shift_folded_to_a_constant_is_caught(proto, mobilenet, number):
     zeros = np.zeros(mobilenet.spec.state.shapes[number], np.float32)
     concat = node_that(proto, reads=f"shift_buffer_{number}")
     concat.input[0] = add_constant(proto, "zeros", zeros)
-    with pytest.raises(ExportError):
+    with pytest.raises(ExportError, match=f"shift_buffer_{number} does not influence the logits"):
         check_onnx(proto, mobilenet.streaming())
 
 
@@ -110,4 +110,20 @@ def test_renamed_input_is_caught(proto, mobilenet):
 def test_invalid_graph_is_caught(proto, mobilenet):
     proto.graph.node[0].op_type = "Convolve"
     with pytest.raises(ExportError, match="no valid ONNX"):
+        check_onnx(proto, mobilenet.streaming())
+
+
+def test_graph_that_answers_nan_after_the_first_frame_is_caught(proto, mobilenet):
+    """The square root of minus a state that is zero at first."""
+    node_that(proto, writes="logits").output[0] = "answer"
+    make = onnx.helper.make_node
+    proto.graph.node.extend(
+        [
+            make("ReduceL1", ["shift_buffer_0"], ["size"], keepdims=0),
+            make("Neg", ["size"], ["negative"]),
+            make("Sqrt", ["negative"], ["root"]),
+            make("Add", ["answer", "root"], ["logits"]),
+        ]
+    )
+    with pytest.raises(ExportError, match="logits differ from torch's by nan on frame 1;"):
         check_onnx(proto, mobilenet.streaming())
