@@ -102,7 +102,7 @@ def build_model(
     entry = MODELS[name]
     chosen = _choose_labels(labels, num_classes)
     spec = make_spec(
-        name=f"{name}-{'jester' if chosen == JESTER_LABELS else len(chosen)}",
+        name=f"{name}-{'jester' if chosen == JESTER_LABELS else f'{len(chosen)}classes'}",
         architecture=entry.architecture,
         width_mult=entry.width_mult,
         labels=chosen,

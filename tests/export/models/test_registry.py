@@ -38,7 +38,7 @@ def test_model_in_evaluation_mode_with_own_classes():
     assert not model.backbone.training
     assert model.spec.labels == ("class 0", "class 1", "class 2")
     assert model.spec.smoothing == SmoothingSpec()
-    assert model.spec.name == "mobilenetv2-0.5-3"
+    assert model.spec.name == "mobilenetv2-0.5-3classes"
     assert model.spec.preprocess == PreprocessSpec(resize_short_side=73, crop_size=64)
 
 
