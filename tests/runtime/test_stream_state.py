@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tiny_bundle import tiny_spec
@@ -28,6 +28,7 @@ def smoothing_with(**fields: object) -> StreamState:
     return state_with(smoothing=dataclasses.replace(state_with().smoothing, **fields))
 
 
+@settings(max_examples=15)
 @given(
     buffers=st.lists(arrays(np.float32, SHAPE, elements=FLOATS), min_size=12, max_size=12),
     history=arrays(np.float32, st.tuples(st.integers(0, 12), st.just(SPEC.num_classes)), elements=FLOATS),
