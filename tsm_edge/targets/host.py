@@ -33,7 +33,7 @@ def host_target(cpuinfo: Path = CPUINFO) -> TargetSpec:
     Raises:
         UnknownTargetError: The machine is neither Linux on x86-64 nor Linux on 64-bit ARM.
     """
-    base = _closest_entry(platform.system(), platform.machine().lower(), cpuinfo)
+    base = _closest_entry(platform.system(), _machine(), cpuinfo)
     return replace(
         base,
         name="host",
@@ -50,7 +50,7 @@ def missing_here(target: TargetSpec, cpuinfo: Path = CPUINFO) -> tuple[str, ...]
         target: What the code was compiled for.
         cpuinfo: Linux's description of the processors.
     """
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    machine = _machine()
     system = "android" if hasattr(sys, "getandroidapilevel") else platform.system().lower()
     here, there = f"{machine}-{system}", f"{target.architecture}-{_system_of(target)}"
     if here != there:
@@ -64,14 +64,20 @@ def missing_here(target: TargetSpec, cpuinfo: Path = CPUINFO) -> tuple[str, ...]
     return tuple(sorted(flag for key in asked for flag in needed.get(key, set()) - has))
 
 
+def _machine() -> str:
+    """This machine's architecture, as LLVM spells it."""
+    name = platform.machine().lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
 def _system_of(target: TargetSpec) -> str:
     return "android" if target.libc == "bionic" else "linux"
 
 
 def _closest_entry(system: str, machine: str, cpuinfo: Path) -> TargetSpec:
-    if system == "Linux" and machine in ("x86_64", "amd64"):
+    if system == "Linux" and machine == "x86_64":
         return TARGETS[_x86_64_level(_processors(cpuinfo))]
-    if system == "Linux" and machine in ("aarch64", "arm64"):
+    if system == "Linux" and machine == "aarch64":
         return replace(TARGETS["android-arm64"], name="ARMv8.0", triple="aarch64-linux-gnu", libc="gnu")
     raise UnknownTargetError(
         f"no host target for {system} on {machine}; compile for one of {', '.join(sorted(TARGETS))}"
