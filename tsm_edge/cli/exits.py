@@ -54,7 +54,8 @@ def add_verbose_option(command: click.Command) -> None:
 
 
 def _note_verbose(context: click.Context, _: click.Parameter, verbose: bool) -> None:
-    context.find_root().obj["verbose"] |= verbose
+    options = context.find_root().ensure_object(dict)
+    options["verbose"] = options.get("verbose", False) or verbose
 
 
 def _one_line(error: click.ClickException, program: str) -> str:
