@@ -34,7 +34,7 @@ def covers(layer: Layer) -> bool:
 def lower(layer: Layer, machine: Machine) -> KernelCall:
     """Write the kernel for `layer` and pack its weights."""
     assert isinstance(layer, Convolution)
-    shape = choose_tile(layer.out.width, layer.out.channels, machine)
+    shape = choose_tile(layer.out.width, layer.out.channels, machine, layer.weight[0].size)
     operands: dict[str, Operand] = {
         "x": layer.x,
         "weights": Weights(pack_panels(layer.weight, shape.width)),

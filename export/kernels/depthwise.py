@@ -15,12 +15,12 @@ from tsm_edge.export.kernels.tile import activate
 from tsm_edge.export.kernels.window import Window
 from tsm_edge.export.layers import Convolution, Layer
 
-__all__ = ["NAME", "covers", "lower"]
+__all__ = ["NAME", "covers", "depthwise_pixels", "lower"]
 
 NAME = "depthwise"
 
-# Registers that a tile leaves to weights and inputs: three taps of a row and what is being loaded.
-SPARE_REGISTERS = 6
+# Registers that a tile leaves to weights and to what is being loaded.
+SPARE_REGISTERS = 4
 
 
 def covers(layer: Layer) -> bool:
@@ -57,13 +57,23 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
     )
 
 
+def depthwise_pixels(machine: Machine, vectors: int) -> int:
+    """Most pixels of a tile that keeps its accumulators in registers.
+
+    Where an instruction cannot take an operand from memory (NEON) the inputs need registers too: neighbouring outputs
+    share them, and each is loaded once a row instead of three times.
+    """
+    usable = machine.registers - SPARE_REGISTERS
+    return max(1, usable // (2 * vectors) if machine.multiplies_by_lane else usable // vectors)
+
+
 class _Body:
     """One part is one output row; in it, channels go outside so that a tile's weights are read once a row."""
 
     def __init__(self, layer: Convolution, machine: Machine) -> None:
         self.layer = layer
         self.lanes = machine.lanes_for(layer.x.channels)
-        self.pixels = machine.registers - SPARE_REGISTERS
+        self.pixels = depthwise_pixels(machine, 1)
         self.window = Window(
             layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding
         )

@@ -27,6 +27,7 @@ from tsm_edge.export.kernels.call import (
     write_call,
 )
 from tsm_edge.export.kernels.convolution import accumulate, window_of
+from tsm_edge.export.kernels.depthwise import depthwise_pixels
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.pack import pack_panels
@@ -39,8 +40,6 @@ __all__ = ["NAME", "covers", "lower", "pays"]
 NAME = "inverted-residual"
 
 KERNEL = 3
-# Registers that a depthwise tile leaves to weights and inputs.
-SPARE_REGISTERS = 4
 
 
 def covers(layer: Layer) -> bool:
@@ -129,8 +128,11 @@ class _Body:
         self.machine = machine
         self.window = window_of(layer.expand)
         self.width = layer.expand.out.width
-        self.hidden: TileShape = choose_tile(self.width, layer.expand.out.channels, machine)
-        self.out: TileShape = choose_tile(layer.project.out.width, layer.project.out.channels, machine)
+        hidden, out = layer.expand.out, layer.project.out
+        self.hidden: TileShape = choose_tile(
+            hidden.width, hidden.channels, machine, layer.expand.weight[0].size
+        )
+        self.out: TileShape = choose_tile(out.width, out.channels, machine, hidden.channels)
         self.panels = layer.expand.out.channels // self.hidden.width
         self.row_floats = (self.width + 2) * self.hidden.width
         self.ring_floats = self.panels * KERNEL * self.row_floats
@@ -183,7 +185,7 @@ class _Body:
     # Depthwise: ring to line.
 
     def _depthwise(self, e: Emitter, panel: Expr, row: Expr) -> None:
-        most = max(1, (self.machine.registers - SPARE_REGISTERS) // self.hidden.vectors)
+        most = depthwise_pixels(self.machine, self.hidden.vectors)
         for first, tiles, pixels in split_evenly(self.layer.project.out.width, most).groups():
             with e.loop(tiles) as tile:
                 self._depthwise_tile(e, panel, row, first + tile * pixels, pixels)
