@@ -107,6 +107,7 @@ def _label(record: BenchRecord, figure: "Figure", over_frames: "Axes", distribut
     )
     over_frames.set(xlabel="frame", ylabel="latency, ms", xlim=(0, conditions.num_frames))
     distribution.set(xlabel="frames")
+    distribution.locator_params(axis="x", integer=True)
     figure.legend(frameon=False, loc="outside lower center", ncols=len(record.backends), markerscale=2)
     for axes in (over_frames, distribution):
         axes.spines[["top", "right"]].set_visible(False)
