@@ -49,7 +49,7 @@ bench: $(VENV)/demo-installed
 	$(BIN)/python benchmarks/streaming_vs_window.py
 	$(BIN)/python benchmarks/tables.py
 
-# The base install alone, away from the checkout: what a device gets.
+# The base install alone, away from the checkout: what a device gets, without torch and TVM.
 wheel: $(VENV)/test-installed
 	rm -rf build/lib build/bdist.* build/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
@@ -59,6 +59,8 @@ wheel: $(VENV)/test-installed
 	build/wheel/venv/bin/python -m pip check
 	cd build/wheel && venv/bin/pytest --config-file $(CURDIR)/setup.cfg --rootdir $(CURDIR) \
 	    $(CURDIR)/tests/test_installed.py $(CURDIR)/tests/targets $(CURDIR)/tests/cli/test_targets.py
+	$(BIN)/tsm-edge compile --target host --model mobilenetv2-0.5 --output build/wheel/bundle
+	cd build/wheel && venv/bin/tsm-edge verify bundle
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
