@@ -36,7 +36,8 @@ def golden_logits(onnx_path: Path, spec: ModelSpec, frames: npt.NDArray[np.uint8
     answers = []
     for frame in frames:
         feeds = {f"shift_buffer_{index}": buffer for index, buffer in enumerate(buffers)}
-        logits, *buffers = session.run(None, {"frame": _normalise(frame, spec), **feeds})
+        outputs = session.run(None, {"frame": _normalise(frame, spec), **feeds})
+        logits, *buffers = (np.asarray(output) for output in outputs)
         answers.append(logits[0])
     return np.stack(answers).astype(np.float32)
 
