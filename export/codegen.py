@@ -45,7 +45,7 @@ def write_object(kernels: Iterable[Kernel], target: TargetSpec, path: Path) -> N
         module = tvm.transform.Sequential(_passes())(module)
         library = tvm.get_global_func("target.build.llvm")(module, machine)
         library.write_to_file(str(path), "o")
-    except (tvm.error.TVMError, ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         raise CompileError(
             f"TVM cannot compile for {target.name} ({target.cpu}): {_last_line(error)}"
         ) from error

@@ -72,6 +72,8 @@ class _Fusion:
         self.done.update((last, *fused))
 
     def _tensor(self, node: Node) -> Tensor:
+        if node in self.buffers:
+            raise CompileError(f"{node.name} is used by something else than a temporal shift")
         _, channels, *plane = node.shape
         height, width = plane or (1, 1)
         return Tensor(node.name, height, width, channels, planar=node is self.frame)
@@ -102,12 +104,7 @@ class _Fusion:
 
     def _take_bias(self, conv: Node, channels: int) -> tuple[Node, Any]:
         follower = conv.only_consumer
-        if (
-            follower
-            and follower.op == "add"
-            and follower.is_constant(1)
-            and follower.constant(1).size == channels
-        ):
+        if follower and follower.op == "add" and _adds_per_channel(follower):
             self.done.add(follower)
             return follower, np.ascontiguousarray(follower.constant(1).reshape(-1))
         return conv, np.zeros(channels, np.float32)
@@ -119,7 +116,7 @@ class _Fusion:
             return last, None
         left, right = follower.node(0), follower.node(1)
         other = left if right is last else right
-        if other.index > last.index or other.shape != last.shape:
+        if other.index > last.index or other.shape != last.shape or other is self.frame:
             return last, None
         self.done.add(follower)
         return follower, other
@@ -180,14 +177,18 @@ class _Fusion:
     def _visit_max_pool2d(self, node: Node) -> None:
         x = self._tensor(node.node(0))
         kernel, stride, padding = (_same(node, name) for name in ("pool_size", "strides", "padding"))
+        if _same(node, "dilation") != 1 or node.attributes.ceil_mode:
+            raise CompileError(f"{node.name} is a dilated or rounded-up pooling, which no kernel rule covers")
         self._place(MaxPool(x, self._tensor(node), kernel, stride, padding), node)
 
     def _visit_mean(self, node: Node) -> None:
-        if [int(axis) for axis in node.attributes.axis] != [2, 3]:
+        if {int(axis) % 4 for axis in node.attributes.axis or ()} != {2, 3}:
             raise CompileError(f"{node.name} is a mean over something else than all pixels")
         self._place(GlobalAveragePool(self._tensor(node.node(0)), self._tensor(node)), node)
 
     def _visit_matmul(self, node: Node) -> None:
+        if len(node.shape) != 2:
+            raise CompileError(f"matmul ({node.name}) is of a picture; kernels multiply one vector a frame")
         weight = np.ascontiguousarray(node.constant(1).T)
         last, bias = self._take_bias(node, weight.shape[0])
         self._place(Dense(self._tensor(node.node(0)), self._tensor(last), weight, bias), last, node)
@@ -201,6 +202,15 @@ def _same(node: Node, attribute: str) -> int:
             f"{node.op} ({node.name}) has uneven {attribute} {sorted(values)}: no kernel rule covers it"
         )
     return values.pop()
+
+
+def _adds_per_channel(node: Node) -> bool:
+    """Whether an addition's second operand is one constant a channel."""
+    if not node.is_constant(1):
+        return False
+    shape = node.constant(1).shape
+    per_channel = [size if axis == CHANNEL_AXIS else 1 for axis, size in enumerate(node.shape)]
+    return [1] * (len(per_channel) - len(shape)) + list(shape) == per_channel
 
 
 def _slice(node: Node) -> tuple[int, int]:

@@ -169,4 +169,6 @@ class _Reader:
             isinstance(field, relax.Var) for field in argument.fields
         ):
             return [self.values[field] for field in argument.fields]
+        if isinstance(argument, tvm.tirx.IntImm | tvm.tirx.FloatImm):
+            return [np.array(argument.value)]
         return [np.array([int(field) for field in argument.fields])]
