@@ -64,11 +64,14 @@ def bundle_path(tmp_path: Path, manifest: Manifest) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a real bundle for this machine, of a small network; nobody writes into it."""
-    from tsm_edge.export import build_model, compile_bundle
-    from tsm_edge.targets import host_target
+    """Folder of a real bundle for this machine, of a small network; nobody writes into it.
 
-    model = build_model("mobilenetv2-0.5", num_classes=5, labels=tuple("abcde"), image_size=64)
-    path = tmp_path_factory.mktemp("compiled") / "small"
-    compile_bundle(model, host_target(), path)
-    return path
+    It is the host bundle as a user's cache would hold it, were the default model that small.
+    """
+    import tsm_edge.export.models as models
+    from tsm_edge.cache import host_bundle
+
+    small = models.build_model("mobilenetv2-0.5", num_classes=5, labels=tuple("abcde"), image_size=64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "default_model", lambda: small)
+        return host_bundle(directory=tmp_path_factory.mktemp("cache"))
