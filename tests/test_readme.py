@@ -1,4 +1,4 @@
-"""What the README tells a reader to type must exist."""
+"""What the README tells a reader to type, and what the Makefile types itself, must exist."""
 
 import re
 import shlex
@@ -13,6 +13,7 @@ from tsm_edge.webcam_demo import command as webcam_demo
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 # `tsm-edge compile --target host`, in a block of shell or between backticks, up to the end of it or a comment.
 COMMAND = re.compile(r"(?:tsm-edge|python -m tsm_edge\.webcam_demo)(?: [^`#\n]+)?")
@@ -22,7 +23,7 @@ def options(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in parameter.opts}
 
 
-@pytest.mark.parametrize("line", sorted(set(COMMAND.findall(README))))
+@pytest.mark.parametrize("line", sorted(set(COMMAND.findall(README + MAKEFILE))))
 def test_commands_and_options_exist(line):
     program, *words = shlex.split(line.replace("[", " ").replace("]", " "))
     command = webcam_demo if program == "python" else cli.commands[words[0]] if words else cli
