@@ -135,7 +135,7 @@ class _Reader:
             raise CompileError(f"cannot read {type(value).__name__} in the model's graph")
 
     def _result(self, variable: Any) -> Node:
-        result = self.values[variable]
+        result = self.values.get(variable)
         if not isinstance(result, Node):
             raise CompileError("a result of the model is a constant: its input was lost on the way")
         return result

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from google.protobuf.message import DecodeError
 from tvm import relax
 from tvm.relax.frontend.onnx import from_onnx
 
@@ -18,11 +19,12 @@ def import_relax(onnx_path: Path) -> Any:
     """The model's Relax module, weights as constants, one function `main` of frame and shift buffers.
 
     Raises:
-        CompileError: TVM cannot read the model.
+        CompileError: The file is no ONNX model, or TVM cannot read it.
     """
     try:
         with redirect_stdout(StringIO()):  # it prints whole modules beside what it raises
             module = from_onnx(onnx.load(str(onnx_path)), keep_params_in_input=False)
-    except (ValueError, RuntimeError) as error:
-        raise CompileError(f"TVM cannot import {onnx_path}: {str(error).strip().splitlines()[-1]}") from error
+    except (OSError, DecodeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CompileError(f"TVM cannot import {onnx_path}: {reason[-1]}") from error
     return relax.transform.DeadCodeElimination()(module)

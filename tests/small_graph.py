@@ -45,6 +45,10 @@ class SmallGraph:
         self._weights[name] = array
         return name
 
+    def value_of(self, constant: str) -> np.ndarray:
+        """What `constant` made."""
+        return self._weights[constant]
+
     def conv(
         self, x: str, out: int, kernel: int = 1, *, bias: bool = True, groups: int = 1, **attributes: object
     ) -> str:
