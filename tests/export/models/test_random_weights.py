@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -26,20 +28,32 @@ def test_building_leaves_the_callers_random_numbers_alone():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_logits_are_of_sensible_size_and_feel_every_buffer(name):
+def test_logits_tell_frames_apart_and_feel_every_buffer(name, assert_close):
     model = build_model(name, image_size=64)
-    streaming = model.streaming()
     frames = random_clip(4, 64, torch.Generator().manual_seed(2))
+    logits, before, streaming = streamed(model, frames)
+    largest = logits.abs().max()
+    assert 1 < largest < 30
+    assert (logits - logits.mean(0)).abs().max() > 0.3 * largest
+    for i, buffer in enumerate(before):
+        changed = [*before[:i], torch.zeros_like(buffer), *before[i + 1 :]]
+        with torch.inference_mode():
+            assert (streaming(frames[-1:], *changed)[0] - logits[-1]).abs().max() > 0.01 * largest
+    with torch.inference_mode():
+        exact = copy.deepcopy(model).double()(frames[None].double())[0]
+    assert_close(logits, exact)
+
+
+def streamed(model, frames):
+    """Logits (T, num_classes), the state before the last frame, and the view that gave them."""
+    streaming, logits = model.streaming(), []
     state = streaming.initial_state()
     with torch.inference_mode():
         for frame in frames:
             before = state
-            logits, *state = streaming(frame[None], *state)
-        assert 1 < logits.abs().max() < 30
-        for i, buffer in enumerate(before):
-            changed = [*before[:i], torch.zeros_like(buffer), *before[i + 1 :]]
-            difference = (streaming(frames[-1:], *changed)[0] - logits).abs().max()
-            assert difference > 0.01 * logits.abs().max()
+            answer, *state = streaming(frame[None], *state)
+            logits.append(answer[0])
+    return torch.stack(logits), before, streaming
 
 
 def test_random_clip_has_about_unit_variance():
