@@ -75,3 +75,14 @@ def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "default_model", lambda: small)
         return host_bundle(directory=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small MobileNetV2 on frames of 32 pixels, compiled for this machine; nobody writes into it."""
+    from tsm_edge.export import build_model, compile_bundle
+    from tsm_edge.targets import host_target
+
+    path = tmp_path_factory.mktemp("compiled") / "mobilenetv2"
+    compile_bundle(build_model("mobilenetv2-0.5", image_size=32), host_target(), path)
+    return path

@@ -1,6 +1,7 @@
 """The bundle's own library, through its C interface (export/csrc/tsm_edge.h): kernels by TVM, no TVM here."""
 
 import ctypes
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ class CompiledBackend:
         self._model = ctypes.c_void_p()
         library.call("tsm_get_info", ctypes.byref(self._info))
         _check_info(self._info, spec, weights)
-        library.call("tsm_model_open", str(weights).encode(), threads, ctypes.byref(self._model))
+        library.call("tsm_model_open", os.fsencode(weights), threads, ctypes.byref(self._model))
 
     def open_stream(self) -> CompiledStream:
         """A new stream with zero shift buffers."""
