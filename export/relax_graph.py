@@ -162,7 +162,8 @@ class _Reader:
         if isinstance(argument, relax.Var):
             return [self.values[argument]]
         if isinstance(argument, GenericConst):
-            return [argument.value.numpy()]
+            constant: Any = argument  # TVM's own annotations leave `value` out
+            return [constant.value.numpy()]
         if isinstance(argument, relax.ShapeExpr):
             return [np.array([int(extent) for extent in argument.values])]
         if isinstance(argument, tvm.ir.Tuple) and all(

@@ -22,8 +22,9 @@ def import_relax(onnx_path: Path) -> Any:
         CompileError: The file is no ONNX model, or TVM cannot read it.
     """
     try:
+        model: Any = onnx.load(str(onnx_path))  # TVM's own annotation asks for the graph inside
         with redirect_stdout(StringIO()):  # it prints whole modules beside what it raises
-            module = from_onnx(onnx.load(str(onnx_path)), keep_params_in_input=False)
+            module = from_onnx(model, keep_params_in_input=False)
     except (OSError, DecodeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise CompileError(f"TVM cannot import {onnx_path}: {reason[-1]}") from error
