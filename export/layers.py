@@ -1,6 +1,6 @@
 """The network as a short list of fused layers on channels-last tensors: what Relax hands to the kernel rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -70,8 +70,8 @@ class Convolution:
 
     x: Tensor
     out: Tensor
-    weight: Float32Array
-    bias: Float32Array
+    weight: Float32Array = field(repr=False)
+    bias: Float32Array = field(repr=False)
     stride: int = 1
     padding: int = 0
     groups: int = 1
@@ -105,8 +105,8 @@ class Dense:
 
     x: Tensor
     out: Tensor
-    weight: Float32Array
-    bias: Float32Array
+    weight: Float32Array = field(repr=False)
+    bias: Float32Array = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

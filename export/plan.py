@@ -62,7 +62,10 @@ def plan_network(network: Network, target: TargetSpec) -> Plan:
         CompileError: A layer that no rule covers.
     """
     machine = machine_of(target)
-    network = fuse_blocks(network, lambda block: inverted_residual.pays(block, target.l2_bytes))
+    network = fuse_blocks(
+        network,
+        lambda block: inverted_residual.covers(block) and inverted_residual.pays(block, target.l2_bytes),
+    )
     calls = tuple(lower_layer(layer, machine) for layer in network.layers)
     memory = plan_memory(calls, network.logits.name)
     offsets, weights = _lay_out_weights(calls)

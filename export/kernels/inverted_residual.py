@@ -109,14 +109,16 @@ def _pack_depthwise(layer: Convolution, width: int) -> np.ndarray:
 
 
 def _symbol(layer: InvertedResidual, body: "_Body") -> str:
-    x, project = layer.expand.x, layer.project
-    shift = f"_shift{layer.expand.shift.channels}" if layer.expand.shift else ""
-    residual = "_add" if project.residual else ""
+    expand, depthwise, project = layer.expand, layer.depthwise, layer.project
+    x = expand.x
+    window = f"k{expand.weight.shape[2]}s{expand.stride}p{expand.padding}"
+    shift = f"_shift{expand.shift.channels}" if expand.shift else ""
+    residual = "" if project.residual is None else "_add" if project.residual == x else "_add_other"
     return (
-        f"block_{x.height}x{x.width}_{x.channels}{'_planar' if x.planar else ''}_k{layer.expand.weight.shape[2]}"
-        f"s{layer.expand.stride}_{layer.expand.out.channels}_{project.out.channels}"
-        f"_s{layer.depthwise.stride}{shift}{residual}_t{body.hidden.pixels}x{body.hidden.width}"
-        f"_{body.out.pixels}x{body.out.width}"
+        f"block_{x.height}x{x.width}_{x.channels}{'_planar' if x.planar else ''}_{window}_{expand.out.channels}"
+        f"_{project.out.channels}_s{depthwise.stride}{shift}{residual}"
+        f"_{expand.activation}_{depthwise.activation}_{project.activation}"
+        f"_t{body.hidden.pixels}x{body.hidden.width}_{body.out.pixels}x{body.out.width}"
     )
 
 

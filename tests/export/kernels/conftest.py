@@ -1,0 +1,20 @@
+"""One library for all kernels of a test file and machine."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from kernel_lab import MACHINES, KernelLab
+
+from tsm_edge.export.layers import Layer
+
+
+@pytest.fixture(scope="session")
+def compile_kernels(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Mapping[str, Layer], str], KernelLab]:
+    """Kernels of these layers, written for the machine of that name, ready to be called here."""
+
+    def compile_(layers: Mapping[str, Layer], machine: str) -> KernelLab:
+        return KernelLab.compile(layers, MACHINES[machine], tmp_path_factory.mktemp("kernels"))
+
+    return compile_

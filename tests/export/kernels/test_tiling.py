@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_lab import MACHINES
+
+from tsm_edge.export.kernels.machine import Machine
+from tsm_edge.export.kernels.tiling import choose_tile, split_evenly
+
+machines = st.sampled_from([*MACHINES.values(), Machine(4, 16, False), Machine(8, 16, False)])
+
+
+@given(pixels=st.integers(1, 5000), most=st.integers(1, 40))
+def test_tiles_cover_every_pixel_once(pixels, most):
+    split = split_evenly(pixels, most)
+    covered = []
+    for first, tiles, size in split.groups():
+        assert 1 <= size <= most
+        covered += range(first, first + tiles * size)
+    assert covered == list(range(pixels))
+
+
+@given(pixels=st.integers(1, 5000), most=st.integers(1, 40))
+def test_there_are_as_few_tiles_as_can_be_all_about_the_same_size(pixels, most):
+    groups = list(split_evenly(pixels, most).groups())
+    sizes = [size for _, _, size in groups]
+    assert sum(tiles for _, tiles, _ in groups) == split_evenly(pixels, most).count == -(-pixels // most)
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(pixels=st.integers(1, 5000), channels=st.integers(1, 1280), machine=machines)
+def test_tile_fits_channels_and_registers(pixels, channels, machine):
+    tile = choose_tile(pixels, channels, machine)
+    assert channels % tile.width == 0
+    assert machine.vector_floats % tile.lanes == 0
+    inputs = tile.pixels if machine.multiplies_by_lane else 1
+    assert tile.pixels * tile.vectors + tile.vectors + inputs <= machine.registers
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_enough_multiply_adds_are_in_flight_where_shapes_allow_it(machine):
+    tile = choose_tile(196, 64 * machine.vector_floats, machine)
+    assert tile.pixels * tile.vectors >= 8  # two pipes of four cycles
+    assert tile.lanes == machine.vector_floats
+
+
+def test_choice_is_the_same_every_time():
+    shapes = [(pixels, channels) for pixels in (1, 49, 196, 784) for channels in (24, 96, 320)]
+    chosen = [choose_tile(*shape, MACHINES["neon"]) for shape in shapes]
+    assert [choose_tile(*shape, MACHINES["neon"]) for shape in reversed(shapes)] == chosen[::-1]
