@@ -64,25 +64,14 @@ def bundle_path(tmp_path: Path, manifest: Manifest) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a real bundle for this machine, of a small network; nobody writes into it.
+    """Folder of a real bundle for this machine, of a small network on frames of 32 pixels; nobody writes into it.
 
     It is the host bundle as a user's cache would hold it, were the default model that small.
     """
     import tsm_edge.export.models as models
     from tsm_edge.cache import host_bundle
 
-    small = models.build_model("mobilenetv2-0.5", num_classes=5, labels=tuple("abcde"), image_size=64)
+    small = models.build_model("mobilenetv2-0.5", image_size=32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "default_model", lambda: small)
         return host_bundle(directory=tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(scope="session")
-def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small MobileNetV2 on frames of 32 pixels, compiled for this machine; nobody writes into it."""
-    from tsm_edge.export import build_model, compile_bundle
-    from tsm_edge.targets import host_target
-
-    path = tmp_path_factory.mktemp("compiled") / "mobilenetv2"
-    compile_bundle(build_model("mobilenetv2-0.5", image_size=32), host_target(), path)
-    return path
