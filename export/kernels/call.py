@@ -4,9 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tsm_edge.export.kernels.emitter import Emitter, Kernel, build_kernel
-from tsm_edge.export.layers import Float32Array, Tensor
+from tsm_edge.export.kernels.pack import pack_panels
+from tsm_edge.export.layers import Convolution, Float32Array, Tensor
 
-__all__ = ["FLOAT_BYTES", "KernelCall", "Operand", "Scratch", "ShiftBuffer", "Weights", "write_call"]
+__all__ = [
+    "FLOAT_BYTES",
+    "KernelCall",
+    "Operand",
+    "Scratch",
+    "ShiftBuffer",
+    "Weights",
+    "convolution_operands",
+    "write_call",
+]
 
 FLOAT_BYTES = 4
 
@@ -69,6 +79,21 @@ class KernelCall:
         return FLOAT_BYTES * sum(
             operand.size for operand in self.operands if not isinstance(operand, Scratch)
         )
+
+
+def convolution_operands(layer: Convolution, width: int) -> dict[str, Operand]:
+    """What every full convolution reads and writes, weights packed in panels of `width` output channels."""
+    operands: dict[str, Operand] = {
+        "x": layer.x,
+        "weights": Weights(pack_panels(layer.weight, width)),
+        "bias": Weights(layer.bias),
+    }
+    if layer.shift:
+        operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
+    if layer.residual:
+        operands["residual"] = layer.residual
+    operands["y"] = layer.out
+    return operands
 
 
 def write_call(

@@ -7,10 +7,9 @@ input channels are read from the shift buffer instead of x. The stem reads the f
 else is channels last.
 """
 
-from tsm_edge.export.kernels.call import KernelCall, Operand, ShiftBuffer, Weights, write_call
+from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.pack import pack_panels
 from tsm_edge.export.kernels.tile import Source, Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile
 from tsm_edge.export.kernels.window import Window
@@ -35,23 +34,13 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
     """Write the kernel for `layer` and pack its weights."""
     assert isinstance(layer, Convolution)
     shape = choose_tile(layer.out.width, layer.out.channels, machine, layer.weight[0].size)
-    operands: dict[str, Operand] = {
-        "x": layer.x,
-        "weights": Weights(pack_panels(layer.weight, shape.width)),
-        "bias": Weights(layer.bias),
-    }
-    if layer.shift:
-        operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
-    if layer.residual:
-        operands["residual"] = layer.residual
-    operands["y"] = layer.out
     kernel = layer.weight.shape[2]
     return write_call(
         rule=NAME,
         symbol=_symbol(layer, shape),
         layer=f"{kernel}x{kernel}/{layer.stride} {layer.x.channels}->{layer.out.channels}"
         f" at {layer.x.height}x{layer.x.width}",
-        operands=operands,
+        operands=convolution_operands(layer, shape.width),
         units=layer.out.channels // shape.width * layer.out.height,
         flop=2 * layer.out.pixels * layer.weight.size,
         body=_Body(layer, shape, machine).write,

@@ -7,10 +7,9 @@ shifting costs no copy. Pixels form tiles, output channels panels. Of inputs and
 by the outer loop, and the smaller one again for each of its parts, out of the cache.
 """
 
-from tsm_edge.export.kernels.call import KernelCall, Operand, ShiftBuffer, Weights, write_call
+from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.pack import pack_panels
 from tsm_edge.export.kernels.tile import Source, Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
 from tsm_edge.export.layers import Convolution, Layer
@@ -34,22 +33,12 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
     """Write the kernel for `layer` and pack its weights."""
     assert isinstance(layer, Convolution)
     shape = choose_tile(layer.x.pixels, layer.out.channels, machine, layer.x.channels)
-    operands: dict[str, Operand] = {
-        "x": layer.x,
-        "weights": Weights(pack_panels(layer.weight, shape.width)),
-        "bias": Weights(layer.bias),
-    }
-    if layer.shift:
-        operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
-    if layer.residual:
-        operands["residual"] = layer.residual
-    operands["y"] = layer.out
     body = _Body(layer, shape, machine)
     return write_call(
         rule=NAME,
         symbol=_symbol(layer, shape),
         layer=f"1x1 {layer.x.channels}->{layer.out.channels} at {layer.x.height}x{layer.x.width}",
-        operands=operands,
+        operands=convolution_operands(layer, shape.width),
         units=body.units,
         flop=2 * layer.x.size * layer.out.channels,
         body=body.write,
