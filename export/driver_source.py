@@ -1,5 +1,7 @@
 """The plan as C: one small function a call, and the tables that the driver in csrc/ walks."""
 
+import re
+
 from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scratch, ShiftBuffer, Weights
 from tsm_edge.export.plan import Plan
 from tsm_edge.specs import ModelSpec
@@ -98,10 +100,10 @@ def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int) 
 
 
 def _floats(values: tuple[float, ...]) -> str:
-    return "{" + ", ".join(f"{value!r}f" for value in values) + "}"
+    return "{" + ", ".join(f"{float(value)!r}f" for value in values) + "}"
 
 
 def _string(text: str) -> str:
-    """A C string literal of printable ASCII."""
-    escaped = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A C string literal of printable ASCII, in which no two question marks begin a trigraph."""
+    printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return '"' + re.sub(r'[\\"?]', r"\\\g<0>", printable) + '"'

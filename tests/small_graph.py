@@ -1,6 +1,7 @@
 """Small ONNX graphs, node by node, with random weights and an answer by ONNX Runtime."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -9,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tsm_edge.export.relax_graph import Graph, read_graph
 from tsm_edge.export.relax_import import import_relax
+from tsm_edge.specs import ModelSpec, PreprocessSpec, StateSpec
 
 __all__ = ["SmallGraph"]
 
@@ -110,6 +112,20 @@ class SmallGraph:
         self.results = results
         onnx.save(self.model(*results), path)
         return read_graph(import_relax(path))
+
+    def spec(self, **fields: Any) -> ModelSpec:
+        """What a bundle would say of the graph, once all its nodes are there."""
+        num_classes = self.channels[self.results[0]]
+        description: dict[str, Any] = {
+            "name": "small",
+            "architecture": "small",
+            "num_classes": num_classes,
+            "labels": tuple(f"label {i}" for i in range(num_classes)),
+            "trained": True,
+            "state": StateSpec(shapes=tuple(self._buffers.values())),
+            "preprocess": PreprocessSpec(resize_short_side=SIZE, crop_size=SIZE),
+        }
+        return ModelSpec(**(description | fields))
 
     def inputs(self, seed: int = 0) -> dict[str, np.ndarray]:
         """A random frame and random shift buffers, NCHW."""
