@@ -26,10 +26,17 @@ PATH = click.Path(path_type=Path)
     "--output", metavar="DIR", type=PATH, help="The bundle's folder  [default: dist/MODEL-TARGET-PRECISION]"
 )
 @click.option(
-    "--precision", metavar="P", default="fp32", show_default=True, help="Arithmetic of the kernels: fp32."
+    "--precision",
+    type=click.Choice(["fp32"]),
+    default="fp32",
+    show_default=True,
+    help="Arithmetic of the kernels.",
 )
 @click.option(
-    "--threads", metavar="N", type=int, help="Default number of threads  [default: the target's big cores]"
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    help="Default number of threads  [default: the target's big cores]",
 )
 @click.option("--strict", is_flag=True, help="Refuse a kernel that no rule schedules.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -75,7 +82,8 @@ def _progress(stages: tuple[str, ...]) -> Iterator[Callable[[str], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(stages[0], total=len(stages))
         yield lambda stage: progress.update(task, description=stage, completed=stages.index(stage))
 
