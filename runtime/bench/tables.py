@@ -157,7 +157,8 @@ def _table(title: str, columns: tuple[str, ...], rows: Rows, *, texts: int = 1) 
     """A titled plain table whose first `texts` columns are words and the others numbers."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < texts else "right", no_wrap=True)
+        # Numbers keep their width; in a narrow terminal the words wrap.
+        table.add_column(column, justify="left" if index < texts else "right", no_wrap=index >= texts)
     for row in rows:
         table.add_row(*row)
     return Group(Text(f"\n{title}", style="bold"), table)
