@@ -21,10 +21,10 @@ EMULATED_FRAMES = 2
 
 
 class _Outcome(msgspec.Struct):
-    """What `tsm-run --json` prints."""
+    """What `tsm-run --json` prints; an error that is no number is null."""
 
     frames: int
-    relative_error: float
+    relative_error: float | None
 
 
 def replay_golden_stream(directory: Path, target: TargetSpec) -> Verification:
@@ -40,17 +40,26 @@ def replay_golden_stream(directory: Path, target: TargetSpec) -> Verification:
     arguments = [*command, str(directory / RUN_TOOL), str(directory), "--threads", "1", "--json"]
     if command:
         arguments += ["--frames", str(EMULATED_FRAMES)]
-    try:
-        result = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
-        outcome = msgspec.json.decode(result.stdout, type=_Outcome)
-    except (msgspec.MsgspecError, subprocess.TimeoutExpired, OSError) as error:
-        raise CompileError(f"the bundle for {target.name} does not run ({method}): {error}") from error
-    if result.returncode:
+    outcome, is_equal = _replay(arguments, f"the bundle for {target.name} does not run ({method})")
+    if not is_equal:
+        error = "NaN" if outcome.relative_error is None else f"{outcome.relative_error:.1e}"
         raise CompileError(
-            f"the bundle for {target.name} differs from ONNX Runtime by {outcome.relative_error:.1e} of the "
-            f"largest logit ({method}); this is a fault of tsm-edge, please report it"
+            f"the bundle for {target.name} differs from ONNX Runtime by {error} of the largest logit "
+            f"({method}); this is a fault of tsm-edge, please report it"
         )
     return Verification(method=method, num_frames=outcome.frames, max_relative_error=outcome.relative_error)
+
+
+def _replay(arguments: list[str], complaint: str) -> tuple[_Outcome, bool]:
+    """What the tool found, and whether it found the stream equal."""
+    try:
+        result = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        return msgspec.json.decode(result.stdout, type=_Outcome), result.returncode == 0
+    except msgspec.MsgspecError as error:
+        said = result.stderr.strip() or f"exit status {result.returncode}, no outcome"
+        raise CompileError(f"{complaint}: {said}") from error
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise CompileError(f"{complaint}: {error}") from error
 
 
 def _how_to_run(target: TargetSpec) -> tuple[tuple[str, ...] | None, str]:

@@ -84,12 +84,15 @@ static void normalise(const unsigned char *pixels, float *frame) {
           ((float)pixels[3 * pixel + channel] / 255.0f - plan->mean[channel]) / plan->std[channel];
 }
 
+/* The larger one; a NaN that was met once stays. */
+static double worse(double left, double right) { return left > right || left != left ? left : right; }
+
 static double largest_error(const float *logits, const float *expected, double *largest) {
   double error = 0.0;
   int i;
   for (i = 0; i < plan->num_classes; i++) {
     double difference = fabs((double)logits[i] - (double)expected[i]);
-    if (!(difference <= error)) error = difference; /* NaN counts as different */
+    error = worse(error, difference);
     if (fabs((double)expected[i]) > *largest) *largest = fabs((double)expected[i]);
   }
   return error;
@@ -117,9 +120,12 @@ static double relative_error(const outcome *found) {
 }
 
 static void print_json(const outcome *found, const options *given) {
-  printf("{\"target\": \"%s\", \"threads\": %d, \"frames\": %d, \"relative_error\": %.9g, "
+  double error = relative_error(found);
+  char text[32] = "null"; /* JSON has neither NaN nor infinity */
+  if (isfinite(error)) snprintf(text, sizeof text, "%.9g", error);
+  printf("{\"target\": \"%s\", \"threads\": %d, \"frames\": %d, \"relative_error\": %s, "
          "\"latency_ms\": {\"p50\": %.4f, \"p90\": %.4f, \"p99\": %.4f}}\n",
-         plan->target, given->threads, found->frames, relative_error(found), percentile(found->times, found->frames, 50),
+         plan->target, given->threads, found->frames, text, percentile(found->times, found->frames, 50),
          percentile(found->times, found->frames, 90), percentile(found->times, found->frames, 99));
 }
 
@@ -155,7 +161,7 @@ static int play_frame(tsm_stream *stream, const replay *golden, int t, float *fr
   found->times[t] = now_ms() - start;
   if (status == TSM_OK && t < golden->count) {
     difference = largest_error(logits, golden->expected + row * classes, &found->largest);
-    if (!(difference <= found->error)) found->error = difference;
+    found->error = worse(found->error, difference);
   }
   return status;
 }
