@@ -1,7 +1,10 @@
 """From TIR functions to one object file: lowering passes and LLVM, without TVM's runtime behind the functions."""
 
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tvm
@@ -9,7 +12,7 @@ from tvm import tirx
 
 from tsm_edge.errors import CompileError
 from tsm_edge.export.kernels.emitter import Kernel
-from tsm_edge.targets import TargetSpec
+from tsm_edge.targets import TARGETS, TargetSpec
 
 __all__ = ["tvm_target", "write_object"]
 
@@ -36,19 +39,49 @@ def write_object(kernels: Iterable[Kernel], target: TargetSpec, path: Path) -> N
     """Compile `kernels` for `target` into the object file `path`; each is `void name(float *..., int32, int32)`.
 
     Raises:
-        CompileError: TVM or LLVM refused, such as for a processor that this LLVM does not know.
+        CompileError: TVM or LLVM refused, or this LLVM does not know the processor or a feature of it.
+        OSError: The file cannot be written.
     """
     try:
         machine = tvm_target(target)
+        _check_processor(target, machine)
         module = tvm.IRModule({kernel.name: kernel.function for kernel in kernels})
         module = tirx.transform.BindTarget(machine.with_host(machine))(module)
         module = tvm.transform.Sequential(_passes())(module)
         library = tvm.get_global_func("target.build.llvm")(module, machine)
-        library.write_to_file(str(path), "o")
     except (ValueError, RuntimeError) as error:
         raise CompileError(
             f"TVM cannot compile for {target.name} ({target.cpu}): {_last_line(error)}"
         ) from error
+    path.write_bytes(_object_file(library))
+
+
+def _check_processor(target: TargetSpec, machine: Any) -> None:
+    """LLVM itself only mumbles of a processor or feature that it does not know, and compiles for a generic one."""
+    if not tvm.get_global_func("target.llvm_is_valid_cpu")(target.cpu, target.triple):
+        known = {entry.cpu for entry in TARGETS.values() if entry.architecture == target.architecture}
+        raise CompileError(
+            f"LLVM knows no processor {target.cpu!r} for {target.triple}; give a name that its -mcpu takes, "
+            f"such as {', '.join(sorted(known | {'generic'}))}"
+        )
+    has_feature = tvm.get_global_func("target.llvm_cpu_has_feature")
+    for feature in target.features:
+        if feature.startswith("+") and not has_feature(feature[1:], machine):
+            raise CompileError(
+                f"LLVM knows no feature {feature!r} of {target.cpu}; leave it out of the target"
+            )
+
+
+def _object_file(library: Any) -> bytes:
+    """LLVM ends the whole process where it cannot write, such as on a full disk: it gets memory to write to."""
+    if sys.platform != "linux":
+        with TemporaryDirectory() as directory:
+            path = Path(directory) / "kernels.o"
+            library.write_to_file(str(path), "o")
+            return path.read_bytes()
+    with open(os.memfd_create("kernels"), "rb") as memory:  # noqa: PTH123  there is no path
+        library.write_to_file(f"/proc/self/fd/{memory.fileno()}", "o")
+        return memory.read()
 
 
 def _passes() -> list[Any]:
