@@ -59,7 +59,7 @@ def _pointer(operand: Operand, plan: Plan, buffer_offsets: list[int]) -> str:
 
 def _call_table(plan: Plan) -> str:
     rows = ",\n".join(
-        f'  {{"{call.kernel.name}", call_{index}, {call.kernel.units}}}'
+        f'  {{"{call.kernel.name}", call_{index}, {call.kernel.units}, {call.kernel.least_units}}}'
         for index, call in enumerate(plan.calls)
     )
     return f"static const tsm_call calls[] = {{\n{rows}\n}};"

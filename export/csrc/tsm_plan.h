@@ -17,6 +17,7 @@ typedef struct tsm_call {
   const char *name;
   void (*run)(const tsm_operands *operands, unsigned char *scratch, int32_t begin, int32_t end);
   int32_t units;
+  int32_t least_units; /* fewer in one go would repeat too much work at their borders */
 } tsm_call;
 
 /* One shift buffer: channels last, at `offset` bytes of the state. */

@@ -10,7 +10,7 @@ typedef struct tsm_pool tsm_pool;
 tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes);
 void tsm_pool_destroy(tsm_pool *pool);
 
-/* Run all units of `call`, a fixed share on each thread, and return when all are done. */
+/* Run all units of `call` on whichever threads are at hand, and return when all are done. */
 void tsm_pool_run(tsm_pool *pool, const tsm_call *call, const tsm_operands *operands);
 
 #endif

@@ -105,6 +105,7 @@ def write_call(
     units: int,
     flop: int,
     body: Callable[[Emitter], None],
+    least_units: int = 1,
 ) -> KernelCall:
     """Write the kernel whose pointers are `operands` and return the call.
 
@@ -116,6 +117,8 @@ def write_call(
         units: Parts that may run on different threads.
         flop: Floating point operations.
         body: Writes the code.
+        least_units: Fewer parts in one go would repeat too much work at their borders.
     """
-    kernel = build_kernel(symbol, [(name, operand.size) for name, operand in operands.items()], units, body)
+    sizes = [(name, operand.size) for name, operand in operands.items()]
+    kernel = build_kernel(symbol, sizes, units, body, least_units)
     return KernelCall(kernel, tuple(operands.values()), rule, layer, flop)

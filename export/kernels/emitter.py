@@ -30,12 +30,14 @@ class Kernel:
         operands: Names of the pointers.
         units: How many parts there are. A part's arithmetic does not depend on how parts are dealt to threads, so
             any number of threads gives the same bits.
+        least_units: Fewer parts in one go would repeat too much work at their borders.
     """
 
     name: str
     function: Any
     operands: tuple[str, ...]
     units: int
+    least_units: int = 1
 
 
 class Emitter:
@@ -111,7 +113,11 @@ class Emitter:
 
 
 def build_kernel(
-    name: str, operands: Sequence[tuple[str, int]], units: int, body: Callable[[Emitter], None]
+    name: str,
+    operands: Sequence[tuple[str, int]],
+    units: int,
+    body: Callable[[Emitter], None],
+    least_units: int = 1,
 ) -> Kernel:
     """Write a kernel.
 
@@ -120,6 +126,7 @@ def build_kernel(
         operands: Name and size in floats of each pointer; results come last.
         units: How many parts the kernel has.
         body: Writes the code; it must treat the parts `begin` to `end` only.
+        least_units: See `Kernel`.
     """
     with IRBuilder() as builder, T.prim_func():
         T.func_name(name)
@@ -132,4 +139,4 @@ def build_kernel(
             for (operand, size), handle in zip(operands, handles, strict=True)
         }
         body(Emitter(pointers, begin, end))
-    return Kernel(name, builder.get(), tuple(operand for operand, _ in operands), units)
+    return Kernel(name, builder.get(), tuple(operand for operand, _ in operands), units, least_units)
