@@ -91,7 +91,14 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
     script.write_text(EXPORTS)
     _zig_cc(
         f"{target.architecture}-linux-gnu.{GLIBC}",
-        [*C_FLAGS, "-shared", f"-Wl,--version-script={script}", "-s", f"-Wl,-soname,{path.name}"],
+        [
+            *C_FLAGS,
+            "-shared",
+            f"-Wl,--version-script={script}",
+            "-Wl,-z,defs",
+            "-s",
+            f"-Wl,-soname,{path.name}",
+        ],
         [plan_source, *_sources(DRIVER_SOURCES), kernels],
         path,
     )

@@ -1,17 +1,23 @@
 """Networks that tests of the host half share: small ones, built once."""
 
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from small_network import small_network
 from torch import nn
 
-from tsm_edge.export import ClipModel, build_model, export_onnx
+from tsm_edge.bundle import Bundle
+from tsm_edge.export import ClipModel, build, build_model, compile_bundle, export_onnx
 from tsm_edge.export.models.backbone import Backbone, conv_bn
 from tsm_edge.export.models.random_weights import random_clip, set_random_weights
 from tsm_edge.specs import ModelSpec, PreprocessSpec, StateSpec
+from tsm_edge.targets import get_target
 
 # Same float32 arithmetic in another order of summation: errors follow the largest value.
 TOLERANCE = 1e-5
@@ -118,3 +124,42 @@ def resnet_onnx_path(resnet, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("resnet") / "model.onnx"
     assert export_onnx(resnet, path) == resnet.spec
     return path
+
+
+@pytest.fixture(scope="session")
+def small() -> ClipModel:
+    return small_network()
+
+
+@pytest.fixture(scope="session")
+def small_onnx(small, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "small.onnx"
+    export_onnx(small, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported_once(small, small_onnx) -> Iterator[ClipModel]:
+    """The small network; compiling it copies the ONNX file that was written once, which no target changes."""
+
+    def export(model: ClipModel, path: Path) -> ModelSpec:
+        if model is not small:
+            return export_onnx(model, path)
+        shutil.copyfile(small_onnx, path)
+        return model.spec
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "export_onnx", export)
+        yield small
+
+
+@pytest.fixture(scope="session")
+def bundle_for(exported_once, tmp_path_factory) -> Callable[[str], Bundle]:
+    """The small network's bundle for the target of that name, compiled once; nobody writes into it."""
+
+    @cache
+    def compile_(name: str) -> Bundle:
+        path = tmp_path_factory.mktemp("targets") / name
+        return compile_bundle(exported_once, get_target(name), path, strict=True).bundle
+
+    return compile_
