@@ -56,8 +56,8 @@ def test_last_frame_is_not_lost_at_the_end(video):
         last = source.read()
         assert last is not None
         assert last.index == len(LEVELS) - 1
+        assert source.read() is None  # waits until the thread has seen the end
         assert source.ended
-        assert source.read() is None
 
 
 def test_nothing_new_is_none_and_no_end(tmp_path):
