@@ -58,6 +58,8 @@ STAGES = (
 )
 PACKAGES = ("apache-tvm", "apache-tvm-ffi", "numpy", "onnx", "onnxruntime", "torch", "ziglang")
 ABI_VERSION = 1
+# What tsm_driver.c starts at most.
+MAX_THREADS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,7 @@ def compile_bundle(
         target: Where it will run.
         output: The bundle; replaced in one step when all went well, untouched otherwise.
         precision: "fp32".
-        threads: Default number of threads; None takes the target's.
+        threads: Default number of threads; None takes the target's, 64 at most.
         strict: Refuse a kernel that no rule scheduled.
         on_stage: Called with the name of each of `STAGES` as it begins.
 
@@ -120,11 +122,11 @@ def compile_bundle(
         OutputError: The folder cannot be written; nothing is half written.
         UsageError: No such precision, or fewer threads than one.
     """
-    threads = target.threads if threads is None else threads
+    threads = min(target.threads, MAX_THREADS) if threads is None else threads
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if not 1 <= threads <= 64:
-        raise UsageError(f"{threads} threads; choose 1 to 64")
+    if not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"{threads} threads; choose 1 to {MAX_THREADS}")
     clock = _Clock(on_stage)
     with directory_written_aside(output) as directory:
         with clock.stage("export ONNX"):
