@@ -1,0 +1,62 @@
+"""What a count of instructions leaves behind, as JSON holds it without loss."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tsm_edge.errors import OutputError
+from tsm_edge.files import file_written_aside
+
+__all__ = ["InstructionRecord", "read_instructions", "write_instructions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionRecord:
+    """Instructions of one streaming frame, counted under emulation.
+
+    Attributes:
+        started_at: Local time with offset, ISO 8601.
+        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
+        versions: Package versions by name, and qemu's.
+        bundle_sha256: Of the bundle's manifest, which holds those of all other files.
+        processor: What was emulated, in qemu's words.
+        num_frames: Frames of the longer run less those of the shorter one.
+        per_frame: Instructions by class: the difference of the two runs by `num_frames`.
+    """
+
+    started_at: str
+    commit: str
+    command: str
+    versions: dict[str, str]
+    bundle_sha256: str
+    model: str
+    target: str
+    precision: str
+    processor: str
+    num_frames: int
+    per_frame: dict[str, float]
+
+
+def write_instructions(record: InstructionRecord, path: Path) -> None:
+    """Write `record` as JSON.
+
+    Raises:
+        OutputError: The file cannot be written; an older one stays as it was.
+    """
+    with file_written_aside(path) as aside:
+        aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+
+
+def read_instructions(path: Path) -> InstructionRecord:
+    """Read what `write_instructions` wrote.
+
+    Raises:
+        OutputError: No such file, or not a count of instructions.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=InstructionRecord)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise OutputError(
+            f"{path} is no count of instructions: {error}; write one with benchmarks/instructions.py"
+        ) from error

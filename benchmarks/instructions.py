@@ -1,0 +1,91 @@
+"""How many instructions does one frame execute on an ARM processor, and how many of them are multiply-adds?
+
+    python benchmarks/instructions.py [--bundle DIR] [--frames N] [--results DIR]
+
+The bundle's `tsm-run` replays its golden stream under qemu, once with one frame and once with N more; the
+difference is what N frames execute, from uint8 pixels to logits. Emulated: a count, no time.
+"""
+
+from contextlib import ExitStack
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from instruction_plugin import PROCESSOR, built_plugin, count_instructions, emulator_version
+from instruction_record import InstructionRecord, write_instructions
+from result_files import RESULTS, announce, called
+
+from tsm_edge.bundle import RUN_TOOL, Bundle
+from tsm_edge.cli.exits import run_and_exit
+from tsm_edge.environment import package_versions
+from tsm_edge.errors import UsageError
+from tsm_edge.manifest import MANIFEST_NAME
+from tsm_edge.runtime.bench.provenance import checkout_commit
+from tsm_edge.targets import TARGETS
+
+TARGET = "jetson-nano"
+
+
+@click.command()
+@click.option(
+    "--bundle", type=click.Path(path_type=Path), help=f"Default: the default model compiled for {TARGET}."
+)
+@click.option("--frames", type=click.IntRange(min=1), default=4, show_default=True, help="Frames counted.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where the file goes.")
+def main(bundle: Path | None, frames: int, results: Path) -> None:
+    """Count one frame's instructions under emulation."""
+    with ExitStack() as stack:
+        path = bundle or _compiled(Path(stack.enter_context(TemporaryDirectory())))
+        record = measure(Bundle.open(path), frames)
+    name = f"instructions-{record.model}-{record.precision}-{record.target}-emulated.json"
+    write_instructions(record, results / name)
+    announce(f"wrote {results / name}")
+
+
+def measure(bundle: Bundle, frames: int) -> InstructionRecord:
+    """Count what `frames` frames execute after the first one.
+
+    Raises:
+        UsageError: The bundle is for another architecture.
+        MissingDependencyError: No qemu with plugins.
+        TsmEdgeError: The replay failed.
+    """
+    manifest = bundle.manifest
+    if manifest.target.architecture != "aarch64":
+        raise UsageError(f"{bundle.path} is for {manifest.target.name}; give a bundle for 64-bit ARM")
+    return InstructionRecord(
+        started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        commit=checkout_commit(),
+        command=called(__file__),
+        versions=package_versions() | {"qemu": emulator_version()},
+        bundle_sha256=sha256((bundle.path / MANIFEST_NAME).read_bytes()).hexdigest(),
+        model=manifest.model.name,
+        target=manifest.target.name,
+        precision=manifest.precision,
+        processor=PROCESSOR,
+        num_frames=frames,
+        per_frame=_per_frame(bundle, frames),
+    )
+
+
+def _per_frame(bundle: Bundle, frames: int) -> dict[str, float]:
+    announce(f"counting {frames} frames under qemu")
+    plugin = built_plugin()
+    # One thread: nobody waits at a barrier, and each instruction is there because of the network.
+    replay = [bundle.path / RUN_TOOL, bundle.path, "--threads", "1", "--frames"]
+    short, long = (count_instructions([*replay, str(count)], plugin) for count in (1, 1 + frames))
+    return {name: (long[name] - short[name]) / frames for name in long}
+
+
+def _compiled(folder: Path) -> Path:
+    from tsm_edge.export import compile_bundle, default_model
+
+    announce(f"compiling the default model for {TARGET}")
+    compile_bundle(default_model(), TARGETS[TARGET], folder / TARGET)
+    return folder / TARGET
+
+
+if __name__ == "__main__":
+    run_and_exit(main, None, "benchmarks/instructions.py")
