@@ -54,12 +54,13 @@ def _replay(arguments: list[str], complaint: str) -> tuple[_Outcome, bool]:
     """What the tool found, and whether it found the stream equal."""
     try:
         result = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise CompileError(f"{complaint}: {error}") from error
+    try:
         return msgspec.json.decode(result.stdout, type=_Outcome), result.returncode == 0
     except msgspec.MsgspecError as error:
         said = result.stderr.strip() or f"exit status {result.returncode}, no outcome"
         raise CompileError(f"{complaint}: {said}") from error
-    except (subprocess.TimeoutExpired, OSError) as error:
-        raise CompileError(f"{complaint}: {error}") from error
 
 
 def _how_to_run(target: TargetSpec) -> tuple[tuple[str, ...] | None, str]:

@@ -64,7 +64,15 @@ def compiled(plan, kernels, tmp_path):
     def compiled_(spec, target, threads=1):
         (tmp_path / "plan.c").write_text(plan_source(plan, spec, target, threads))
         (tmp_path / "printer.c").write_text(PRINTER)
-        flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{c_source('tsm_plan.h').parent}", "-o", "printer"]
+        flags = [
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            f"-I{c_source('tsm_plan.h').parent}",
+            "-o",
+            "printer",
+        ]
         command = [sys.executable, "-m", "ziglang", "cc", *flags, "plan.c", "printer.c", str(kernels)]
         subprocess.run(command, cwd=tmp_path, check=True)
         printed = subprocess.run([tmp_path / "printer"], capture_output=True, text=True, check=True).stdout
