@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from hypothesis import Phase, settings
 from layer_reference import Arrays, random_inputs, reference
 
 from tsm_edge.export.codegen import write_object
@@ -19,10 +20,13 @@ from tsm_edge.export.kernels.rules import lower_layer
 from tsm_edge.export.layers import Layer, Tensor
 from tsm_edge.targets import TARGETS, host_target
 
-__all__ = ["MACHINES", "Guarded", "KernelLab", "load_kernels"]
+__all__ = ["COMPILED_EXAMPLES", "MACHINES", "Guarded", "KernelLab", "load_kernels"]
 
 # Same float32 products in another order of summation, against float64: errors follow the sum of magnitudes.
 TOLERANCE = 1e-6
+
+# Every example is compiled: few of them, and none made smaller, which would compile hundreds.
+COMPILED_EXAMPLES = settings(max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 # LLVM splits vectors that are too wide for this machine, so that code for any machine runs here.
 MACHINES = {

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
 from small_network import small_network
 
@@ -15,7 +14,7 @@ import tsm_edge.export
 from tsm_edge.bundle import Bundle
 from tsm_edge.cli.compile import command
 from tsm_edge.cli.main import main
-from tsm_edge.export import build_model
+from tsm_edge.export import build_model, save_checkpoint
 from tsm_edge.targets import TARGETS, host_target
 
 LABELS = ("Daumen hoch", "nichts", "wischen")
@@ -42,9 +41,9 @@ def small(monkeypatch, in_folder):
 
 
 def test_checkpoint_with_labels_becomes_a_strict_bundle_in_dist(tsm_edge, in_folder):
-    torch.save(build_model("mobilenetv2-0.5", num_classes=3).backbone.state_dict(), "small.pth")
+    save_checkpoint(build_model("mobilenetv2-0.5", num_classes=3, image_size=32), "small.safetensors")
     Path("labels.txt").write_text("\n".join(LABELS), encoding="utf-8")
-    options = ("--target", "host", "--checkpoint", "small.pth", "--labels", "labels.txt")
+    options = ("--target", "host", "--checkpoint", "small.safetensors", "--labels", "labels.txt")
     done = tsm_edge("compile", *options, "--strict", "--threads", 2, "--json")
     report = json.loads(done.stdout)
     assert done.stderr == ""
@@ -53,7 +52,6 @@ def test_checkpoint_with_labels_becomes_a_strict_bundle_in_dist(tsm_edge, in_fol
     assert report["manifest"]["files"].keys() == bundle.manifest.files.keys()
     assert sum(report["seconds"].values()) > 0
     assert bundle.manifest.model.labels == LABELS
-    assert bundle.manifest.model.trained
     assert bundle.manifest.threads == 2
     assert [path.name for path in Path("dist").iterdir()] == [bundle.path.name]
 
@@ -133,12 +131,21 @@ def test_strict_refuses_a_kernel_without_a_rule(monkeypatch, in_folder, capsys):
     assert list(Path("dist").iterdir()) == []
 
 
+STOPPED = """
+import sys
+sys.path.append({tests!r})
+import tsm_edge.export
+from small_network import small_network
+from tsm_edge.cli.main import main
+network = small_network()
+tsm_edge.export.open_model = lambda *_: network
+main(["compile", "--target", "host"])
+"""
+
+
 def test_stopped_in_the_middle_it_leaves_nothing(in_folder):
-    code = "from tsm_edge.cli.main import main; main()"
-    options = ("compile", "--target", "host", "--model", "mobilenetv2-0.5")
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *options], stderr=subprocess.PIPE, text=True
-    ) as process:
+    code = STOPPED.format(tests=str(Path(__file__).parents[1]))
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not list(Path("dist").glob(".*/model.onnx")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from kernel_lab import MACHINES
+from kernel_lab import COMPILED_EXAMPLES, MACHINES
 from random_layers import ACTIVATIONS, depthwise
 
 LAYERS = {
@@ -46,7 +46,7 @@ def test_equals_torch(kernels, name):
     kernels.check(name, scale=1e4, seed=1)
 
 
-@settings(max_examples=3)
+@COMPILED_EXAMPLES
 @given(layers=st.lists(drawn_layers, min_size=3, max_size=3))
 def test_any_shape_equals_torch(compile_kernels, layers):
     kernels = compile_kernels(dict(enumerate(layers)), "host")

@@ -1,7 +1,7 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from kernel_lab import MACHINES
+from kernel_lab import COMPILED_EXAMPLES, MACHINES
 from random_layers import ACTIVATIONS, convolution, inverted_residual
 
 STEM = convolution(16, 14, 3, 32, kernel=3, stride=2, padding=1, planar=True, activation="relu6")
@@ -48,7 +48,7 @@ def test_large_values_pass(kernels):
     kernels.check("without activations", scale=1e4)
 
 
-@settings(max_examples=2)
+@COMPILED_EXAMPLES
 @given(layers=st.lists(drawn_layers, min_size=2, max_size=2))
 def test_any_shape_equals_torch(compile_kernels, layers):
     kernels = compile_kernels(dict(enumerate(layers)), "host")

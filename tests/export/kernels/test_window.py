@@ -1,9 +1,9 @@
 """A window's border, counted by compiled code: each kernel notes what it is told to visit."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from kernel_lab import Guarded, load_kernels
+from kernel_lab import COMPILED_EXAMPLES, Guarded, load_kernels
 
 from tsm_edge.export.kernels.emitter import build_kernel
 from tsm_edge.export.kernels.window import Window
@@ -48,7 +48,7 @@ def taps_inside(size, out_size, window):
     return ((position >= 0) & (position < size)).ravel()
 
 
-@settings(max_examples=4)
+@COMPILED_EXAMPLES
 @given(drawn=st.lists(st.tuples(windows, st.integers(1, 26)), min_size=8, max_size=8))
 def test_every_tap_inside_is_visited_once_and_no_other(tmp_path_factory, drawn):
     counted = [count_taps(f"count_{i}", window, most) for i, (window, most) in enumerate(drawn)]
