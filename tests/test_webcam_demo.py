@@ -56,6 +56,8 @@ def display(tmp_path):
         pytest.skip("needs Xvfb (apt-get install xvfb)")
     reading, writing = os.pipe()
     size = f"{SCREEN[0]}x{SCREEN[1]}x24"
+    # noreset: else the server starts over when its last client leaves, as the demo's look for a display does, and
+    # may lose the window that comes right after.
     command = [
         "Xvfb",
         "-displayfd",
@@ -65,6 +67,7 @@ def display(tmp_path):
         size,
         "-fbdir",
         str(tmp_path),
+        "-noreset",
         "-nolisten",
         "tcp",
     ]
@@ -84,9 +87,10 @@ def screenshot(dump: Path) -> np.ndarray:
     return rows.reshape(SCREEN[1], SCREEN[0], 4)[..., :3]
 
 
-def wait_for(condition):
+def wait_for(condition, process):
     deadline = time.monotonic() + TIMEOUT_S
     while not condition():
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "never happened"
         time.sleep(0.05)
 
@@ -125,7 +129,7 @@ def test_absent_camera_is_one_line(bundle):
 def test_window_shows_picture_panel_and_warning(bundle, video, display):
     name, dump = display
     process = start(bundle, "--source", video, display=name)
-    wait_for(lambda: shown(dump, WARNING) > 5000)
+    wait_for(lambda: shown(dump, WARNING) > 5000, process)
     picture = screenshot(dump)
     assert (picture == BACKGROUND).all(axis=2).sum() > 30_000
     assert (picture > 240).all(axis=2).sum() > 100_000
@@ -142,10 +146,10 @@ def test_keys_reset_and_quit(bundle, video, display, key):
         pytest.skip("needs xdotool (apt-get install xdotool)")
     name, dump = display
     process = start(bundle, "--source", video, display=name)
-    wait_for(lambda: shown(dump, WARNING) > 5000)
+    wait_for(lambda: shown(dump, WARNING) > 5000, process)
     press(name, "mousemove", "100", "100")
     before = shown(dump, WARNING)
-    wait_for(lambda: reset_is_noted(name, dump, before))
+    wait_for(lambda: reset_is_noted(name, dump, before), process)
     press(name, "key", key)
     process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
