@@ -150,5 +150,6 @@ def test_stopped_in_the_middle_it_leaves_nothing(in_folder):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
-        assert process.stderr.read().strip() == "tsm-edge: interrupted; nothing was half written"
+        # TVM may add a warning of its own about the block that it was building.
+        assert process.stderr.read().splitlines()[0] == "tsm-edge: interrupted; nothing was half written"
     assert list(Path("dist").iterdir()) == []
