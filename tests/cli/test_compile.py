@@ -151,5 +151,5 @@ def test_stopped_in_the_middle_it_leaves_nothing(in_folder):
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         # TVM may add a warning of its own about the block that it was building.
-        assert process.stderr.read().splitlines()[0] == "tsm-edge: interrupted; nothing was half written"
+        assert "tsm-edge: interrupted; nothing was half written" in process.stderr.read().splitlines()
     assert list(Path("dist").iterdir()) == []
