@@ -27,10 +27,11 @@ from tsm_edge.bundle import (
     record_files,
 )
 from tsm_edge.errors import CompileError, UsageError
-from tsm_edge.export.codegen import write_object
+from tsm_edge.export.codegen import check_processor, write_object
 from tsm_edge.export.driver_source import plan_source
 from tsm_edge.export.fusion import fuse_layers
 from tsm_edge.export.golden import golden_frames, golden_logits
+from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels import unscheduled
 from tsm_edge.export.link import c_source, link_library, link_run_tool
 from tsm_edge.export.models import ClipModel
@@ -120,13 +121,14 @@ def compile_bundle(
         ExportError: The ONNX model is not the torch model.
         CompileError: A layer has no kernel, TVM or the linker refused, or the result differs from ONNX Runtime.
         OutputError: The folder cannot be written; nothing is half written.
-        UsageError: No such precision, or fewer threads than one.
+        UsageError: No such precision, fewer threads than one, or a processor that LLVM does not know.
     """
     threads = min(target.threads, MAX_THREADS) if threads is None else threads
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     if not 1 <= threads <= MAX_THREADS:
         raise UsageError(f"{threads} threads; choose 1 to {MAX_THREADS}")
+    check_processor(target)
     clock = _Clock(on_stage)
     with directory_written_aside(output) as directory:
         with clock.stage("export ONNX"):
@@ -143,9 +145,9 @@ def compile_bundle(
 
 
 def _plan(onnx_path: Path, target: TargetSpec, strict: bool, clock: _Clock) -> Plan:
-    with clock.stage("import into Relax"):
+    with clock.stage("import into Relax"), interruptions_held():
         network = fuse_layers(read_graph(import_relax(onnx_path)))
-    with clock.stage("choose kernels"):
+    with clock.stage("choose kernels"), interruptions_held():
         plan = plan_network(network, target)
     slow = sorted({call.layer for call in plan.calls if call.rule == unscheduled.NAME})
     if strict and slow:
@@ -158,7 +160,7 @@ def _write_library(
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="tsm-edge-") as name:
         source, kernels = Path(name) / "plan.c", Path(name) / "kernels.o"
-        with clock.stage("compile kernels"):
+        with clock.stage("compile kernels"), interruptions_held():
             source.write_text(plan_source(plan, spec, target, threads))
             write_object(plan.kernels, target, kernels)
         with clock.stage("link"):

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import tvm
 from tvm import tirx
 
-from tsm_edge.errors import CompileError
+from tsm_edge.errors import CompileError, UnknownTargetError
 from tsm_edge.export.kernels.emitter import Kernel
 from tsm_edge.targets import TARGETS, TargetSpec
 
-__all__ = ["tvm_target", "write_object"]
+__all__ = ["check_processor", "tvm_target", "write_object"]
 
 # LLVM's SLP vectoriser sees tiles of vectors as an invitation to build vectors of hundreds of floats and spills
 # them; the kernels are vector code already.
@@ -39,12 +40,11 @@ def write_object(kernels: Iterable[Kernel], target: TargetSpec, path: Path) -> N
     """Compile `kernels` for `target` into the object file `path`; each is `void name(float *..., int32, int32)`.
 
     Raises:
-        CompileError: TVM or LLVM refused, or this LLVM does not know the processor or a feature of it.
+        CompileError: TVM or LLVM refused.
         OSError: The file cannot be written.
     """
     try:
         machine = tvm_target(target)
-        _check_processor(target, machine)
         module = tvm.IRModule({kernel.name: kernel.function for kernel in kernels})
         module = tirx.transform.BindTarget(machine.with_host(machine))(module)
         module = tvm.transform.Sequential(_passes())(module)
@@ -56,20 +56,43 @@ def write_object(kernels: Iterable[Kernel], target: TargetSpec, path: Path) -> N
     path.write_bytes(_object_file(library))
 
 
-def _check_processor(target: TargetSpec, machine: Any) -> None:
-    """LLVM itself only mumbles of a processor or feature that it does not know, and compiles for a generic one."""
+def check_processor(target: TargetSpec) -> None:
+    """Refuse what LLVM itself would only mumble of, to compile for a generic processor then.
+
+    Raises:
+        UnknownTargetError: This LLVM does not know the processor or a feature of it.
+    """
     if not tvm.get_global_func("target.llvm_is_valid_cpu")(target.cpu, target.triple):
         known = {entry.cpu for entry in TARGETS.values() if entry.architecture == target.architecture}
-        raise CompileError(
+        raise UnknownTargetError(
             f"LLVM knows no processor {target.cpu!r} for {target.triple}; give a name that its -mcpu takes, "
             f"such as {', '.join(sorted(known | {'generic'}))}"
         )
-    has_feature = tvm.get_global_func("target.llvm_cpu_has_feature")
     for feature in target.features:
-        if feature.startswith("+") and not has_feature(feature[1:], machine):
-            raise CompileError(
+        if not _knows_feature(target, feature[1:]):
+            raise UnknownTargetError(
                 f"LLVM knows no feature {feature!r} of {target.cpu}; leave it out of the target"
             )
+
+
+def _knows_feature(target: TargetSpec, name: str) -> bool:
+    """LLVM only says which features are on: this one is, once it is asked for, unless it is unknown."""
+    asked = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu, "mattr": [f"+{name}"]}
+    with _quiet_stderr():  # it prints what it does not know
+        return bool(tvm.get_global_func("target.llvm_cpu_has_feature")(name, tvm.target.Target(asked)))
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Drop what C++ writes to standard error."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a device, not a path
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _object_file(library: Any) -> bytes:

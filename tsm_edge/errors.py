@@ -47,7 +47,7 @@ class UsageError(TsmEdgeError):
 
 
 class UnknownTargetError(UsageError):
-    """No target of that name."""
+    """No target of that name, or one whose processor is unknown."""
 
 
 class UnknownModelError(UsageError):

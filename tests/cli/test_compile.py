@@ -150,8 +150,5 @@ def test_stopped_in_the_middle_it_leaves_nothing(in_folder):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
-        said = [line for line in process.stderr.read().splitlines() if line]
-        # TVM warns by itself of the block that it was building; nothing else may stand beside our line.
-        ours = [line for line in said if "BlockBuilder destroyed with remaining blocks" not in line]
-        assert ours == ["tsm-edge: interrupted; nothing was half written"]
+        assert process.stderr.read().strip() == "tsm-edge: interrupted; nothing was half written"
     assert list(Path("dist").iterdir()) == []

@@ -1,5 +1,7 @@
+import gc
 import os
 import signal
+import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from small_network import small_network
 
 from tsm_edge.bundle import C_HEADER, LIBRARY, ONNX_MODEL, RUN_TOOL, WEIGHTS, Bundle
-from tsm_edge.errors import CompileError, OutputError, UsageError
+from tsm_edge.errors import CompileError, OutputError, UnknownTargetError, UsageError
 from tsm_edge.export import STAGES, compile_bundle, default_output
 from tsm_edge.manifest import MANIFEST_NAME
 from tsm_edge.runtime import Session
@@ -162,6 +164,29 @@ def test_interruption_leaves_the_old_bundle_or_none(exported_once, small_bundle,
         assert Bundle.open(path).manifest == small_bundle.manifest
 
 
+def test_interruption_in_the_middle_of_tvm_is_quiet(exported_once, tmp_path, capfd):
+    interrupted_at = []
+
+    def interrupt(frame, event, _):
+        if (
+            event == "call" and frame.f_code.co_name == "_construct_nodes"
+        ):  # TVM's: its builder is at work then
+            sys.setprofile(None)
+            interrupted_at.append(frame.f_code.co_filename)
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            compile_bundle(exported_once, host_target(), tmp_path / "bundle")
+    finally:
+        sys.setprofile(None)
+    gc.collect()  # TVM speaks when its objects go
+    assert [Path(name).name for name in interrupted_at] == ["onnx_frontend.py"]
+    assert capfd.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folder_of_other_files_is_not_replaced(small, tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(OutputError, match="will not replace"):
@@ -175,7 +200,8 @@ def test_output_that_is_a_file(small, tmp_path):
         compile_bundle(small, host_target(), tmp_path / "bundle", on_stage=pytest.fail)
 
 
-def test_processor_that_llvm_does_not_know(exported_once, tmp_path):
-    with pytest.raises(CompileError, match="no processor 'nonsense'"):
-        compile_bundle(exported_once, replace(host_target(), cpu="nonsense"), tmp_path / "bundle")
+def test_processor_that_llvm_does_not_know_is_refused_before_anything_is_done(small, tmp_path):
+    target = replace(host_target(), cpu="nonsense")
+    with pytest.raises(UnknownTargetError, match="no processor 'nonsense'"):
+        compile_bundle(small, target, tmp_path / "bundle", on_stage=pytest.fail)
     assert list(tmp_path.iterdir()) == []
