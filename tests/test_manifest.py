@@ -33,6 +33,10 @@ def test_is_json_that_people_can_read(text):
     assert json.loads(text)["schema_version"] == SCHEMA_VERSION
 
 
+def test_untrained_weights_are_the_first_thing_it_says(text):
+    assert text.decode().splitlines()[1] == '  "weights_note": "untrained weights",'
+
+
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [

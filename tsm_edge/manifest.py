@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "KernelRecord",
     "Manifest",
     "Verification",
+    "manifest_fields",
     "read_manifest",
     "write_manifest",
 ]
@@ -95,10 +96,15 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
 
 
+def manifest_fields(manifest: Manifest) -> dict[str, Any]:
+    """What is written: first, for people, what is to be known of the weights; nobody reads that back."""
+    return {"weights_note": manifest.model.weights_note, **msgspec.to_builtins(manifest)}
+
+
 def write_manifest(manifest: Manifest, directory: Path) -> Path:
     """Write `manifest` into `directory` and return the file's path."""
     path = directory / MANIFEST_NAME
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest_fields(manifest)), indent=2) + b"\n")
     return path
 
 

@@ -100,9 +100,11 @@ def _draw_frames(
 def _label(record: BenchRecord, figure: "Figure", over_frames: "Axes", distribution: "Axes") -> None:
     conditions, device = record.conditions, record.machine.device
     pace = f"{conditions.paced_fps:g} frames a second" if conditions.paced_fps else "interleaved"
+    bundle = record.bundle
+    note = f"{bundle.weights_note}, " if bundle.weights_note else ""
     figure.suptitle(
-        f"{record.bundle.model}, {record.bundle.precision}, on {device.name}, threads: {conditions.threads}, "
-        f"{pace}, {record.started_at[:10]}",
+        f"{bundle.model}, {bundle.precision}, {note}on {device.name}, threads: {conditions.threads}, {pace}, "
+        f"{record.started_at[:10]}",
         fontsize=11,
     )
     over_frames.set(xlabel="frame", ylabel="latency, ms", xlim=(0, conditions.num_frames))

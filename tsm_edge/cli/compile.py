@@ -91,10 +91,12 @@ def _progress(stages: tuple[str, ...]) -> Iterator[Callable[[str], None]]:
 def _print_json(report: "CompileReport") -> None:
     import msgspec
 
+    from tsm_edge.manifest import manifest_fields
+
     fields = {
         "bundle": str(report.bundle.path),
         "seconds": report.seconds,
-        "manifest": msgspec.to_builtins(report.bundle.manifest),
+        "manifest": manifest_fields(report.bundle.manifest),
     }
     click.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 

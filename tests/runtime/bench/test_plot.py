@@ -27,9 +27,11 @@ def test_each_engine_is_drawn_in_its_colour(record, tmp_path, other_ms):
         assert (distance < 12).sum() > 50
 
 
-def test_other_kinds_of_picture(record, tmp_path):
+def test_other_kinds_of_picture_and_the_words_in_it(record, tmp_path):
     write_plot(record, tmp_path / "plot.svg")
-    assert "<svg" in (tmp_path / "plot.svg").read_text()
+    drawn = (tmp_path / "plot.svg").read_text()
+    assert "<svg" in drawn
+    assert "tiny, fp32, untrained weights, on " in drawn
 
 
 @pytest.mark.parametrize("name", ["plot.txt", "plot"])
