@@ -10,8 +10,8 @@ from tsm_edge.runtime.preprocess import UInt8Array
 
 __all__ = ["Window", "display_problem"]
 
-# Of a small screen; a larger picture is shown smaller.
-LARGEST_WINDOW = (1280, 900)
+# Of a laptop's screen; a larger picture is shown smaller.
+LARGEST_WINDOW = (1200, 700)
 PROBE_TIMEOUT_S = 20
 # Without a display OpenCV's toolkit does not raise, it aborts the process: so another one tries first.
 PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
@@ -77,15 +77,19 @@ class Window:
         self.close()
 
     def _framed(self, picture: UInt8Array) -> UInt8Array:
-        """`picture` in the window's aspect ratio, with black beside it where the toolkit would show grey."""
+        """`picture` as large as the window, with black beside it; the toolkit would show grey, and jagged letters."""
         cv2 = load_opencv()
         _, _, window_width, window_height = cv2.getWindowImageRect(self._title)
-        height, width = picture.shape[:2]
         if min(window_width, window_height) < 1:
             return picture
-        across = max(0, round(height * window_width / window_height) - width) // 2
-        down = max(0, round(width * window_height / window_width) - height) // 2
-        framed: UInt8Array = cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT)
+        height, width = picture.shape[:2]
+        scale = min(window_width / width, window_height / height)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        fitting = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        across, down = window_width - size[0], window_height - size[1]
+        framed: UInt8Array = cv2.copyMakeBorder(
+            fitting, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_CONSTANT
+        )
         return framed
 
     def _open(self, width: int, height: int) -> None:
