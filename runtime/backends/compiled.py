@@ -60,10 +60,7 @@ class _Library:
         try:
             self.functions = ctypes.CDLL(str(path.resolve()))
             if self.functions.tsm_abi_version() != ABI_VERSION:
-                raise BundleMismatchError(
-                    f"{path} has C interface version {self.functions.tsm_abi_version()}, this tsm-edge speaks "
-                    f"{ABI_VERSION}; compile the bundle again"
-                )
+                raise BundleMismatchError(_other_abi(path, self.functions.tsm_abi_version()))
             self._declare()
         except (OSError, AttributeError) as error:
             raise BundleMismatchError(
@@ -179,8 +176,14 @@ def open_backend(bundle: Bundle, threads: int) -> CompiledBackend:
             f"{bundle.path} was compiled for {bundle.manifest.target.name} and needs {', '.join(missing)}; "
             "compile one for this machine with `tsm-edge compile --target host`"
         )
+    if bundle.manifest.abi_version != ABI_VERSION:
+        raise BundleMismatchError(_other_abi(bundle.path, bundle.manifest.abi_version))
     library = _Library(bundle.file(LIBRARY))
     return CompiledBackend(library, bundle.file(WEIGHTS), bundle.manifest.model, threads)
+
+
+def _other_abi(path: Path, version: int) -> str:
+    return f"{path} has C interface version {version}, this tsm-edge speaks {ABI_VERSION}; compile the bundle again"
 
 
 def _check_info(info: _Info, spec: ModelSpec, weights: Path) -> None:

@@ -72,6 +72,12 @@ def test_library_of_another_abi(copy):
     assert "compile the bundle again" in said
 
 
+def test_manifest_of_another_abi(copy):
+    said = refused(BundleMismatchError, rewritten(copy, abi_version=7))
+    assert "version 7" in said
+    assert "compile the bundle again" in said
+
+
 def test_library_without_the_interface(copy):
     said = refused(BundleMismatchError, build_library(copy, "int answer(void) { return 42; }"))
     assert "tsm_abi_version" in said
