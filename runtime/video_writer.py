@@ -83,6 +83,7 @@ class VideoWriter:
         cv2 = load_opencv()
         with ExitStack() as files:
             self._aside = files.enter_context(file_written_aside(self.path))
+            self._aside.write_bytes(bytes(1))  # says why it cannot be written, as OpenCV does not
             codec = cv2.VideoWriter.fourcc(*CODEC)
             self._writer = cv2.VideoWriter(str(self._aside), cv2.CAP_FFMPEG, codec, self.fps, (width, height))
             if not self._writer.isOpened():
