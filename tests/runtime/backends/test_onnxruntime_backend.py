@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,3 +65,14 @@ def test_bundle_without_onnx_says_so(path):
     write_manifest(dataclasses.replace(manifest, files=files), path)
     with pytest.raises(BundleError, match=f"has no {ONNX_MODEL}"):
         open_backend(Bundle.open(path), 1)
+
+
+def test_nothing_is_reported_to_the_engines_makers(path, tmp_path):
+    """ONNX Runtime would keep the machine's number and unsent reports in the user's cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in kept}
+    program = f"from tsm_edge.runtime import Session; Session.load({str(path)!r}, backend='onnxruntime')"
+    subprocess.run([sys.executable, "-c", program], env={**environment, "HOME": str(home)}, check=True)
+    assert list(home.iterdir()) == []
