@@ -18,3 +18,11 @@ def compile_kernels(
         return KernelLab.compile(layers, MACHINES[machine], tmp_path_factory.mktemp("kernels"))
 
     return compile_
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def kernels(
+    request: pytest.FixtureRequest, compile_kernels: Callable[[Mapping[str, Layer], str], KernelLab]
+) -> KernelLab:
+    """The file's `LAYERS`, written for one machine after the other."""
+    return compile_kernels(request.module.LAYERS, request.param)

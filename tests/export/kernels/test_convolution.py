@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_lab import COMPILED_EXAMPLES, MACHINES
+from kernel_lab import COMPILED_EXAMPLES
 from random_layers import ACTIVATIONS, convolution
 
 LAYERS = {
@@ -39,11 +39,6 @@ drawn_layers = st.builds(
     residual=st.booleans(),
     shift=st.integers(0, 3),
 )
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def kernels(request, compile_kernels):
-    return compile_kernels(LAYERS, request.param)
 
 
 @pytest.mark.parametrize("name", LAYERS)

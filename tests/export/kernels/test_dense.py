@@ -1,16 +1,10 @@
 import pytest
-from kernel_lab import MACHINES
 from random_layers import dense
 
 LAYERS = {
     f"{channels} to {classes}": dense(channels, classes)
     for channels, classes in ((1280, 27), (24, 1), (3, 2), (20, 64), (7, 65), (512, 174))
 }
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def kernels(request, compile_kernels):
-    return compile_kernels(LAYERS, request.param)
 
 
 @pytest.mark.parametrize("name", LAYERS)

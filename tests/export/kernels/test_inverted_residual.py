@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_lab import COMPILED_EXAMPLES, MACHINES
+from kernel_lab import COMPILED_EXAMPLES
 from random_layers import ACTIVATIONS, convolution, inverted_residual
 
 STEM = convolution(16, 14, 3, 32, kernel=3, stride=2, padding=1, planar=True, activation="relu6")
@@ -31,11 +31,6 @@ drawn_layers = st.builds(
     shift=st.integers(0, 3),
     activation=st.sampled_from(ACTIVATIONS),
 )
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def kernels(request, compile_kernels):
-    return compile_kernels(LAYERS, request.param)
 
 
 @pytest.mark.parametrize("name", LAYERS)

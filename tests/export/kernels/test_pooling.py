@@ -1,5 +1,4 @@
 import pytest
-from kernel_lab import MACHINES
 from random_layers import mean, pool
 
 LAYERS = {
@@ -11,11 +10,6 @@ LAYERS = {
     "mean, channels of no vector": mean(5, 9, 27),
     "mean, one pixel": mean(1, 1, 24),
 }
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def kernels(request, compile_kernels):
-    return compile_kernels(LAYERS, request.param)
 
 
 @pytest.mark.parametrize("name", LAYERS)

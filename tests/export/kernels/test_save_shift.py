@@ -1,5 +1,4 @@
 import pytest
-from kernel_lab import MACHINES
 from random_layers import save_shift
 
 LAYERS = {
@@ -9,11 +8,6 @@ LAYERS = {
     "half of all": save_shift(3, 4, 8, 4),
     "all": save_shift(3, 4, 8, 8),
 }
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def kernels(request, compile_kernels):
-    return compile_kernels(LAYERS, request.param)
 
 
 @pytest.mark.parametrize("name", LAYERS)
