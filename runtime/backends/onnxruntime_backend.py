@@ -1,52 +1,18 @@
 """The bundle's ONNX file in ONNX Runtime: the portable reference, and the engine where no library is."""
 
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from tsm_edge.bundle import ONNX_MODEL, Bundle
 from tsm_edge.errors import BundleError, MissingDependencyError
+from tsm_edge.runtime.backends.array_stream import ArrayStream
 from tsm_edge.runtime.backends.base import Float32Array
 from tsm_edge.specs import ModelSpec, StateSpec
 
-__all__ = ["OnnxRuntimeBackend", "OnnxRuntimeStream", "open_backend"]
+__all__ = ["OnnxRuntimeBackend", "open_backend"]
 
 # ONNX Runtime's own scale: 3 is "error"; warnings about its graph passes are no news to our users.
 LOG_ERRORS_ONLY = 3
-
-
-class OnnxRuntimeStream:
-    """One stream: the shift buffers are numpy arrays that go in and come out with every frame."""
-
-    def __init__(self, session: Any, state: StateSpec) -> None:
-        self._session = session
-        self._state = state
-        self._names = _buffer_names(state)
-        self._buffers: tuple[Float32Array, ...] = ()
-        self.reset()
-
-    def step(self, frame: Float32Array) -> Float32Array:
-        """Logits (num_classes,) of one frame (1, 3, H, W); advances the state only if the network ran."""
-        feeds = dict(zip(self._names, self._buffers, strict=True))
-        logits, *buffers = self._session.run(None, {"frame": frame, **feeds})
-        self._buffers = tuple(buffers)
-        return np.asarray(logits[0], dtype=np.float32)
-
-    def reset(self) -> None:
-        """Zero shift buffers, as before the first frame."""
-        self._buffers = tuple(np.zeros(shape, np.float32) for shape in self._state.shapes)
-
-    def state(self) -> tuple[Float32Array, ...]:
-        """A copy of the shift buffers."""
-        return tuple(buffer.copy() for buffer in self._buffers)
-
-    def load_state(self, buffers: tuple[Float32Array, ...]) -> None:
-        """Replace the shift buffers by copies of `buffers`."""
-        self._buffers = tuple(np.array(buffer, dtype=np.float32, order="C") for buffer in buffers)
-
-    def close(self) -> None:
-        """Free the shift buffers."""
-        self._buffers = ()
 
 
 class OnnxRuntimeBackend:
@@ -57,15 +23,20 @@ class OnnxRuntimeBackend:
     def __init__(self, session: Any, spec: ModelSpec, threads: int) -> None:
         self.spec = spec
         self.threads = threads
-        self._session = session
+        self._session: Any = session
+        self._names = ["frame", *_buffer_names(spec.state)]
 
-    def open_stream(self) -> OnnxRuntimeStream:
+    def open_stream(self) -> ArrayStream:
         """A new stream with zero shift buffers."""
-        return OnnxRuntimeStream(self._session, self.spec.state)
+        return ArrayStream(self._infer, self.spec.state)
 
     def close(self) -> None:
         """Free the weights."""
         self._session = None
+
+    def _infer(self, arrays: Sequence[Float32Array]) -> Sequence[Float32Array]:
+        outputs: list[Float32Array] = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
+        return outputs
 
 
 def open_backend(bundle: Bundle, threads: int) -> OnnxRuntimeBackend:

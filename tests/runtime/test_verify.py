@@ -7,7 +7,7 @@ from tiny_bundle import write_tiny_bundle
 from tsm_edge.bundle import GOLDEN_FRAMES, GOLDEN_LOGITS, ONNX_MODEL, Bundle, record_files
 from tsm_edge.errors import BundleError, VerificationError
 from tsm_edge.manifest import MANIFEST_NAME, read_manifest, write_manifest
-from tsm_edge.runtime.backends.onnxruntime_backend import OnnxRuntimeStream
+from tsm_edge.runtime.backends.array_stream import ArrayStream
 from tsm_edge.runtime.verify import TOLERANCE, verify_bundle
 
 
@@ -65,8 +65,8 @@ def test_stream_that_forgets_to_forget_is_found(path, monkeypatch):
         if not self._buffers:
             original(self)
 
-    original = OnnxRuntimeStream.reset
-    monkeypatch.setattr(OnnxRuntimeStream, "reset", reset_once)
+    original = ArrayStream.reset
+    monkeypatch.setattr(ArrayStream, "reset", reset_once)
     with pytest.raises(VerificationError, match="after a reset"):
         verify_bundle(path, backend="onnxruntime")
 
