@@ -18,7 +18,7 @@ help:
 	@echo "make check  ruff, mypy and pyright"
 	@echo "make bench  measure every engine side by side and renew the README's tables"
 	@echo "make bench-peers         measure OpenVINO and ncnn as well"
-	@echo "make bench-instructions  count a frame's instructions on an emulated Cortex-A57; needs qemu-user"
+	@echo "make bench-instructions  count a frame's instructions on an emulated Cortex-A57; needs Debian, qemu-user"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -55,8 +55,8 @@ bench-peers: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/tables.py
 
-bench-instructions: $(VENV)/demo-installed
-	$(BIN)/python benchmarks/instructions.py
+bench-instructions: $(VENV)/peers-installed
+	$(BIN)/python benchmarks/instructions.py --peers
 	$(BIN)/python benchmarks/tables.py
 
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.

@@ -59,8 +59,15 @@ def built_plugin(folder: Path = BUILD) -> Path:
     return path
 
 
-def count_instructions(command: Sequence[str | Path], plugin: Path) -> dict[str, int]:
+def count_instructions(
+    command: Sequence[str | Path], plugin: Path, emulator_options: Sequence[str] = ()
+) -> dict[str, int]:
     """Instructions that an AArch64 program with one thread executes, by class.
+
+    Args:
+        command: The program and its arguments.
+        plugin: As `built_plugin` made it.
+        emulator_options: What qemu is told besides.
 
     Raises:
         MissingDependencyError: No qemu with plugins.
@@ -69,7 +76,9 @@ def count_instructions(command: Sequence[str | Path], plugin: Path) -> dict[str,
     with TemporaryDirectory() as folder:
         counts = Path(folder) / "counts"
         options: list[str | Path] = ["-cpu", PROCESSOR, "-plugin", plugin, "-d", "plugin", "-D", counts]
-        done = subprocess.run([emulator(), *options, *command], capture_output=True, text=True)
+        done = subprocess.run(
+            [emulator(), *options, *emulator_options, *command], capture_output=True, text=True
+        )
         if done.returncode != 0:
             raise TsmEdgeError(f"{command[0]} failed under qemu: {_last_line(done.stderr)}")
         rows = [line.split() for line in counts.read_text().splitlines()]

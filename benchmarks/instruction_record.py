@@ -1,6 +1,6 @@
 """What a count of instructions leaves behind, as JSON holds it without loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,8 @@ class InstructionRecord:
         processor: What was emulated, in qemu's words.
         num_frames: Frames of the longer run less those of the shorter one.
         per_frame: Instructions by class: the difference of the two runs by `num_frames`.
+        peers: The same of other engines, by name, from normalised floats to logits; and of the loop in Python that
+            runs them, which is in their numbers.
     """
 
     started_at: str
@@ -36,6 +38,7 @@ class InstructionRecord:
     processor: str
     num_frames: int
     per_frame: dict[str, float]
+    peers: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def write_instructions(record: InstructionRecord, path: Path) -> None:

@@ -1,18 +1,22 @@
 """How many instructions does one frame execute on an ARM processor, and how many of them are multiply-adds?
 
-    python benchmarks/instructions.py [--bundle DIR] [--frames N] [--results DIR]
+    python benchmarks/instructions.py [--bundle DIR] [--frames N] [--peers] [--results DIR]
 
 The bundle's `tsm-run` replays its golden stream under qemu, once with one frame and once with N more; the
-difference is what N frames execute, from uint8 pixels to logits. Emulated: a count, no time.
+difference is what N frames execute, from uint8 pixels to logits. Emulated: a count, no time. `--peers` counts
+ncnn and ONNX Runtime as well, on the bundle's ONNX file (`pip install 'tsm-edge[peers]'`; see arm_root.py).
 """
 
 from contextlib import ExitStack
 from datetime import datetime
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+from arm_root import ENGINES
+from instruction_peers import counted_peers
 from instruction_plugin import PROCESSOR, built_plugin, count_instructions, emulator_version
 from instruction_record import InstructionRecord, write_instructions
 from result_files import RESULTS, announce, called
@@ -33,19 +37,20 @@ TARGET = "jetson-nano"
     "--bundle", type=click.Path(path_type=Path), help=f"Default: the default model compiled for {TARGET}."
 )
 @click.option("--frames", type=click.IntRange(min=1), default=4, show_default=True, help="Frames counted.")
+@click.option("--peers", is_flag=True, help="Count ncnn and ONNX Runtime for ARM as well.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where the file goes.")
-def main(bundle: Path | None, frames: int, results: Path) -> None:
+def main(bundle: Path | None, frames: int, peers: bool, results: Path) -> None:
     """Count one frame's instructions under emulation."""
     with ExitStack() as stack:
         path = bundle or _compiled(Path(stack.enter_context(TemporaryDirectory())))
-        record = measure(Bundle.open(path), frames)
+        record = measure(Bundle.open(path), frames, peers=peers)
     name = f"instructions-{record.model}-{record.precision}-{record.target}-emulated.json"
     write_instructions(record, results / name)
     announce(f"wrote {results / name}")
 
 
-def measure(bundle: Bundle, frames: int) -> InstructionRecord:
-    """Count what `frames` frames execute after the first one.
+def measure(bundle: Bundle, frames: int, *, peers: bool = False) -> InstructionRecord:
+    """Count what `frames` frames execute after the first one, in the bundle and, if asked, in `peers`.
 
     Raises:
         UsageError: The bundle is for another architecture.
@@ -59,7 +64,7 @@ def measure(bundle: Bundle, frames: int) -> InstructionRecord:
         started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
         commit=checkout_commit(),
         command=called(__file__),
-        versions=package_versions() | {"qemu": emulator_version()},
+        versions=_versions(peers),
         bundle_sha256=sha256((bundle.path / MANIFEST_NAME).read_bytes()).hexdigest(),
         model=manifest.model.name,
         target=manifest.target.name,
@@ -67,7 +72,18 @@ def measure(bundle: Bundle, frames: int) -> InstructionRecord:
         processor=PROCESSOR,
         num_frames=frames,
         per_frame=_per_frame(bundle, frames),
+        peers=_peers(bundle, frames) if peers else {},
     )
+
+
+def _versions(peers: bool) -> dict[str, str]:
+    others = {name: version(name) for name in ENGINES} if peers else {}
+    return package_versions() | others | {"qemu": emulator_version()}
+
+
+def _peers(bundle: Bundle, frames: int) -> dict[str, dict[str, float]]:
+    announce(f"counting {frames} frames of {' and '.join(ENGINES)} under qemu")
+    return counted_peers(bundle, frames, built_plugin())
 
 
 def _per_frame(bundle: Bundle, frames: int) -> dict[str, float]:

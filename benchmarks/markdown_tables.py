@@ -83,18 +83,52 @@ def _share_of_fastest_peer(record: BenchRecord) -> str:
 
 
 def _instructions_of_one_count(record: InstructionRecord) -> str:
-    total = sum(record.per_frame.values())
-    counts = {**record.per_frame, "all": total}
+    engines = {
+        "**tsm-edge**": record.per_frame,
+        **{_peer_title(name, record): counts for name, counts in record.peers.items()},
+    }
+    header = ["million instructions a frame"]
+    for title in engines:
+        header += [title, "share"]
     rows = [
-        [name.replace("_", " "), f"{count / 1e6:.1f}", f"{count / total:.0%}"]
-        for name, count in counts.items()
+        [
+            name.replace("_", " "),
+            *(cell for counts in engines.values() for cell in _count_cells(name, counts)),
+        ]
+        for name in (*record.per_frame, "all")
     ]
     caption = (
         f"{record.model}, {record.precision}, compiled for {record.target}, **emulated**: instructions executed on "
         f"a {record.processor} of qemu {record.versions['qemu']}, one thread, from uint8 pixels to logits, mean of "
         f"{record.num_frames} frames; {record.started_at[:10]}, `{record.command}`."
     )
-    return f"{caption}\n\n{_markdown(['million instructions a frame', 'count', 'share'], rows)}"
+    return f"{caption}{_ratios(record)}\n\n{_markdown(header, rows)}"
+
+
+def _count_cells(name: str, counts: dict[str, float]) -> list[str]:
+    total = sum(counts.values())
+    count = total if name == "all" else counts.get(name, 0.0)
+    return [f"{count / 1e6:.1f}", f"{count / total:.0%}"]
+
+
+def _ratios(record: InstructionRecord) -> str:
+    """What share of each peer's instructions the bundle executes, in a sentence."""
+    ours = sum(record.per_frame.values())
+    shares = [
+        f"{ours / sum(counts.values()):.2f} of those of {ENGINES[name][0]}"
+        for name, counts in record.peers.items()
+        if name in ENGINES
+    ]
+    if not shares:
+        return ""
+    return (
+        f" They are {' and '.join(shares)}, whose wheels for ARM run the same ONNX file on normalised floats, "
+        "outputs compared first; the loop in Python around them is in their numbers."
+    )
+
+
+def _peer_title(name: str, record: InstructionRecord) -> str:
+    return f"{ENGINES[name][0]} {record.versions[name]}" if name in ENGINES else name.capitalize()
 
 
 def _latency_cells(name: str, records: Iterable[BenchRecord]) -> list[str]:

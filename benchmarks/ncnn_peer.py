@@ -14,8 +14,9 @@ from tsm_edge.bundle import ONNX_MODEL, Bundle
 from tsm_edge.errors import MissingDependencyError, TsmEdgeError
 from tsm_edge.runtime.backends.base import Float32Array
 
-__all__ = ["open_backend"]
+__all__ = ["LESS_THAN_FLOAT32", "converted_model", "open_backend"]
 
+MISSING = "peer 'ncnn' needs ncnn and pnnx: pip install ncnn pnnx"
 # What ncnn would do by itself to be faster and less exact.
 LESS_THAN_FLOAT32 = (
     "use_fp16_packed",
@@ -35,24 +36,32 @@ def open_backend(bundle: Bundle, threads: int) -> PeerBackend:
     """
     try:
         import ncnn
-        import pnnx
     except ImportError as error:
-        raise MissingDependencyError("peer 'ncnn' needs ncnn and pnnx: pip install ncnn pnnx") from error
+        raise MissingDependencyError(MISSING) from error
     net = ncnn.Net()
     net.opt.num_threads = threads
     for option in LESS_THAN_FLOAT32:
         setattr(net.opt, option, False)
     with TemporaryDirectory() as folder:
-        _load(net, _converted(bundle.file(ONNX_MODEL), Path(folder), pnnx.EXEC_PATH))
+        _load(net, converted_model(bundle.file(ONNX_MODEL), Path(folder)))
     return PeerBackend("ncnn", partial(_infer, ncnn.Mat, net), bundle.manifest.model, threads)
 
 
-def _converted(model: Path, folder: Path, converter: str) -> Path:
-    """Common beginning of the names of ncnn's two files, written into `folder`."""
+def converted_model(model: Path, folder: Path) -> Path:
+    """Convert an ONNX file; gives what the names of ncnn's two files in `folder` begin with.
+
+    Raises:
+        MissingDependencyError: The converter is not installed.
+        TsmEdgeError: The network could not be converted.
+    """
+    try:
+        import pnnx
+    except ImportError as error:
+        raise MissingDependencyError(MISSING) from error
     # pnnx writes beside its input; fp16=0 keeps the weights as they are.
     link = folder / "model.onnx"
     link.symlink_to(model.resolve())
-    done = subprocess.run([converter, link, "fp16=0"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([pnnx.EXEC_PATH, link, "fp16=0"], cwd=folder, capture_output=True, text=True)
     if done.returncode != 0 or not (folder / "model.ncnn.param").exists():
         said = (done.stderr or done.stdout).strip().splitlines()
         raise TsmEdgeError(f"pnnx cannot convert {model}: {said[-1] if said else 'it said nothing'}")

@@ -58,6 +58,20 @@ def test_table_says_that_it_is_emulated(record):
     assert table.endswith("| all | 0.0 | 100% |")
 
 
+def test_peers_become_columns_and_ratios(record):
+    import markdown_tables
+
+    peers = {"ncnn": {"integer": 50.0, "load": 30.0}, "python loop": {"integer": 1.0, "load": 1.0}}
+    versions = record.versions | {"ncnn": "1.0"}
+    table = markdown_tables.instructions_table([replace(record, peers=peers, versions=versions)])
+    assert "They are 0.50 of those of ncnn, whose wheels" in table
+    assert (
+        "| million instructions a frame | **tsm-edge** | share | ncnn 1.0 | share | Python loop | share |"
+        in table
+    )
+    assert "| load | 0.0 | 25% | 0.0 | 38% | 0.0 | 50% |" in table
+
+
 def test_bundle_for_another_processor_is_refused(instructions, tiny):
     other = replace(tiny, manifest=replace(tiny.manifest, target=TARGETS["x86-64-v3"]))
     with pytest.raises(UsageError, match="give a bundle for 64-bit ARM"):
