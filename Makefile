@@ -18,7 +18,7 @@ help:
 	@echo "make check  ruff, mypy and pyright"
 	@echo "make bench  measure every engine side by side and renew the README's tables"
 	@echo "make bench-peers         measure OpenVINO and ncnn as well"
-	@echo "make bench-instructions  count a frame's instructions on an emulated Cortex-A57; needs Debian, qemu-user"
+	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -57,6 +57,7 @@ bench-peers: $(VENV)/peers-installed
 
 bench-instructions: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/instructions.py --peers
+	$(BIN)/python benchmarks/mca.py
 	$(BIN)/python benchmarks/tables.py
 
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.

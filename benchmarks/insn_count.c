@@ -3,30 +3,16 @@
  *   qemu-aarch64 -plugin libinsn_count.so -d plugin -D COUNTS PROGRAM
  *
  * At the program's end COUNTS has one line a class: its name and its number. For programs with one thread: the
- * counters are not atomic. The prototypes are those of qemu's plugin interface, version 1 (qemu 4.2 to 9.0), which
- * few systems install as a header. Encodings: Arm Architecture Reference Manual for A-profile, C4 "A64 Instruction
+ * counters are not atomic. Encodings: Arm Architecture Reference Manual for A-profile, C4 "A64 Instruction
  * Set Encoding".
  */
-#include <stdint.h>
+#include "qemu_plugin_v1.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORTED __attribute__((visibility("default")))
-
-typedef uint64_t plugin_id;
-typedef struct qemu_plugin_tb qemu_plugin_tb;
-typedef struct qemu_plugin_insn qemu_plugin_insn;
-enum { INLINE_ADD_U64 = 0 };
-
 EXPORTED int qemu_plugin_version = 1;
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_inline(qemu_plugin_tb *, int operation, void *counter, uint64_t summand);
-void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *);
-size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb *);
-qemu_plugin_insn *qemu_plugin_tb_get_insn(const qemu_plugin_tb *, size_t);
-const void *qemu_plugin_insn_data(const qemu_plugin_insn *);
-void qemu_plugin_outs(const char *);
 
 typedef enum class { VECTOR_FMLA, SCALAR_FMA, OTHER_SIMD, LOAD, STORE, PREFETCH, BRANCH, INTEGER, CLASSES } class;
 

@@ -1,22 +1,51 @@
-"""Counting a program's instructions under qemu, with the plugin insn_count.c."""
+"""What a program executes under qemu: instructions by class (insn_count.c), or the code itself (hot_code.c)."""
 
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tsm_edge.errors import CompileError, MissingDependencyError, TsmEdgeError
 from tsm_edge.files import file_written_aside
 
-__all__ = ["PROCESSOR", "built_plugin", "count_instructions", "emulator", "emulator_version"]
+__all__ = [
+    "COUNTING",
+    "HOT_CODE",
+    "PROCESSOR",
+    "Block",
+    "built_plugin",
+    "count_instructions",
+    "emulator",
+    "emulator_version",
+    "executed_blocks",
+]
 
 # The Jetson Nano's. qemu models what it can execute, neither its caches nor its pipeline.
 PROCESSOR = "cortex-a57"
 
-SOURCE = Path(__file__).parent / "insn_count.c"
-BUILD = Path(__file__).parent.parent / "build"
+FOLDER = Path(__file__).parent
+COUNTING, HOT_CODE = FOLDER / "insn_count.c", FOLDER / "hot_code.c"
+BUILD = FOLDER.parent / "build"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Straight code as qemu translated it.
+
+    Attributes:
+        function: Symbol that it belongs to, "?" for none.
+        address: Of its first instruction.
+        executions: How often it ran.
+        words: Its instructions.
+    """
+
+    function: str
+    address: int
+    executions: int
+    words: tuple[int, ...]
 
 
 def emulator() -> str:
@@ -41,21 +70,21 @@ def emulator_version() -> str:
     return said.partition("version ")[2].split()[0]
 
 
-def built_plugin(folder: Path = BUILD) -> Path:
-    """The plugin, compiled into `folder`.
+def built_plugin(folder: Path = BUILD, source: Path = COUNTING) -> Path:
+    """The plugin `source`, compiled into `folder`.
 
     Raises:
         CompileError: The compiler refused.
         OutputError: The folder cannot be written.
     """
-    path = folder / "libinsn_count.so"
+    path = folder / f"lib{source.stem}.so"
     with file_written_aside(path) as aside:
         command = [sys.executable, "-m", "ziglang", "cc", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared"]
         # qemu itself has the functions that the plugin calls.
         undefined = "-Wl,--allow-shlib-undefined,-z,undefs"
-        done = subprocess.run([*command, undefined, SOURCE, "-o", aside], capture_output=True, text=True)
+        done = subprocess.run([*command, undefined, source, "-o", aside], capture_output=True, text=True)
         if done.returncode != 0:
-            raise CompileError(f"cannot compile {SOURCE.name}: {_last_line(done.stderr)}")
+            raise CompileError(f"cannot compile {source.name}: {_last_line(done.stderr)}")
     return path
 
 
@@ -73,16 +102,34 @@ def count_instructions(
         MissingDependencyError: No qemu with plugins.
         TsmEdgeError: The program failed.
     """
+    rows = [line.split() for line in _plugin_output(command, plugin, emulator_options)]
+    return {name: int(number) for name, number in rows}
+
+
+def executed_blocks(command: Sequence[str | Path], plugin: Path) -> list[Block]:
+    """Blocks of straight code that an AArch64 program with symbols and one thread executes; they may overlap.
+
+    Raises:
+        MissingDependencyError: No qemu with plugins.
+        TsmEdgeError: The program failed.
+    """
+    rows = [line.split() for line in _plugin_output(command, plugin, ())]
+    return [
+        Block(function, int(address, 16), int(executions), tuple(int(word, 16) for word in words))
+        for function, address, executions, *words in rows
+    ]
+
+
+def _plugin_output(command: Sequence[str | Path], plugin: Path, emulator_options: Sequence[str]) -> list[str]:
     with TemporaryDirectory() as folder:
-        counts = Path(folder) / "counts"
-        options: list[str | Path] = ["-cpu", PROCESSOR, "-plugin", plugin, "-d", "plugin", "-D", counts]
+        output = Path(folder) / "output"
+        options: list[str | Path] = ["-cpu", PROCESSOR, "-plugin", plugin, "-d", "plugin", "-D", output]
         done = subprocess.run(
             [emulator(), *options, *emulator_options, *command], capture_output=True, text=True
         )
         if done.returncode != 0:
             raise TsmEdgeError(f"{command[0]} failed under qemu: {_last_line(done.stderr)}")
-        rows = [line.split() for line in counts.read_text().splitlines()]
-    return {name: int(number) for name, number in rows}
+        return output.read_text().splitlines()
 
 
 def _last_line(text: str) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from instruction_record import InstructionRecord
+from mca_record import McaRecord
 
 from tsm_edge.runtime.bench import BenchRecord
 from tsm_edge.runtime.bench.record import BackendRecord
 
-__all__ = ["instructions_table", "latency_table", "peers_table", "streaming_table"]
+__all__ = ["instructions_table", "latency_table", "mca_table", "peers_table", "streaming_table"]
 
 MEBIBYTE = 1 << 20
 
@@ -103,6 +104,31 @@ def _instructions_of_one_count(record: InstructionRecord) -> str:
         f"{record.num_frames} frames; {record.started_at[:10]}, `{record.command}`."
     )
     return f"{caption}{_ratios(record)}\n\n{_markdown(header, rows)}"
+
+
+def mca_table(records: Sequence[McaRecord]) -> str:
+    """One row a core; the kernels stay in the result files."""
+    first = records[0]
+    rows = [
+        [
+            f"{record.processor} ({record.target})",
+            f"{record.fmla_per_cycle:.2f}",
+            f"{sum(kernel.cycles for kernel in record.kernels) / 1e6:.1f}",
+            f"{sum(kernel.floor_cycles for kernel in record.kernels) / 1e6:.1f}",
+            f"{record.ratio:.2f}",
+            f"{record.covered:.0%}",
+        ]
+        for record in records
+    ]
+    caption = (
+        f"{first.model}, {first.precision}, one frame's kernels, **simulated** by llvm-mca "
+        f"{first.versions['llvm-mca']}: cycles of the stretches of code that make most of the instructions, weighted "
+        f"by how often they ran under qemu {first.versions['qemu']}; every load comes from the first cache. The floor "
+        "is their vector multiply-adds at the rate of independent ones in the same simulation; "
+        f"{first.started_at[:10]}, `{first.command}`."
+    )
+    header = ["core", "fmla a cycle", "million cycles", "floor", "cycles / floor", "of the instructions"]
+    return f"{caption}\n\n{_markdown(header, rows)}"
 
 
 def _count_cells(name: str, counts: dict[str, float]) -> list[str]:

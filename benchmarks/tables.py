@@ -4,7 +4,7 @@
     python benchmarks/tables.py --check    exit with 1 if it is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers` and `instructions`. Every number comes from a file of benchmarks/results; a section
+`streaming`, `peers`, `instructions` and `mca`. Every number comes from a file of benchmarks/results; a section
 without files says so.
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 from instruction_record import read_instructions
-from markdown_tables import instructions_table, latency_table, peers_table, streaming_table
+from markdown_tables import instructions_table, latency_table, mca_table, peers_table, streaming_table
+from mca_record import read_mca
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import UsageError
@@ -57,6 +58,7 @@ SECTIONS = {
         read=read_instructions,
         command="make bench-instructions",
     ),
+    "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }
 
 

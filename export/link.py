@@ -104,10 +104,19 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
     )
 
 
-def link_run_tool(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+def link_run_tool(
+    plan_source: Path, kernels: Path, target: TargetSpec, path: Path, *, symbols: bool = False
+) -> None:
     """Link `tsm-run`: static with musl, so that it needs nothing but the kernel, on Linux and Android alike.
 
     For a Linux of this machine's own architecture glibc does, and zig need not build musl first.
+
+    Args:
+        plan_source: The generated plan.
+        kernels: The kernels' object file.
+        target: Where it will run.
+        path: The program to write.
+        symbols: Keep the functions' names, for tools that look into the program.
 
     Raises:
         CompileError: zig refused.
@@ -115,7 +124,7 @@ def link_run_tool(plan_source: Path, kernels: Path, target: TargetSpec, path: Pa
     native = target.libc == "gnu" and target.architecture == platform.machine()
     _zig_cc(
         f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
-        [*C_FLAGS, "-s", *([] if native else ["-static"])],
+        [*C_FLAGS, *([] if symbols else ["-s"]), *([] if native else ["-static"])],
         [plan_source, *_sources((*DRIVER_SOURCES, "tsm_run.c")), kernels],
         path,
     )
