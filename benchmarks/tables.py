@@ -4,8 +4,8 @@
     python benchmarks/tables.py --check    exit with 1 if it is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `instructions` and `mca`. Every number comes from a file of benchmarks/results; a section
-without files says so.
+`streaming`, `peers`, `kernels`, `instructions` and `mca`. Every number comes from a file of
+benchmarks/results; a section without files says so.
 """
 
 import re
@@ -16,7 +16,15 @@ from typing import Any
 
 import click
 from instruction_record import read_instructions
-from markdown_tables import instructions_table, latency_table, mca_table, peers_table, streaming_table
+from kernels_record import read_kernels
+from markdown_tables import (
+    instructions_table,
+    kernels_table,
+    latency_table,
+    mca_table,
+    peers_table,
+    streaming_table,
+)
 from mca_record import read_mca
 
 from tsm_edge.cli.exits import run_and_exit
@@ -57,6 +65,9 @@ SECTIONS = {
         render=instructions_table,
         read=read_instructions,
         command="make bench-instructions",
+    ),
+    "kernels": Section(
+        files="kernels-*.json", render=kernels_table, read=read_kernels, command="make bench-kernels"
     ),
     "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }

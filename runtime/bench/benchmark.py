@@ -24,7 +24,7 @@ from tsm_edge.runtime.capture.camera import without_password
 from tsm_edge.runtime.device import Device, recognise_device
 from tsm_edge.runtime.device_state import DeviceState, read_device_state, seen_throttling, stolen_share
 
-__all__ = ["benchmark"]
+__all__ = ["benchmark", "bundle_record"]
 
 
 def benchmark(
@@ -65,7 +65,7 @@ def benchmark(
         commit=checkout_commit(),
         versions=package_versions(),
         machine=_machine(device, before, read_device_state()),
-        bundle=_bundle_record(bundle),
+        bundle=bundle_record(bundle),
         conditions=_conditions(options, threads, measured.reference),
         backends=measured.backends,
         stages=measured.stages,
@@ -84,7 +84,8 @@ def _machine(device: Device, before: DeviceState, after: DeviceState) -> Machine
     )
 
 
-def _bundle_record(bundle: Bundle) -> BundleRecord:
+def bundle_record(bundle: Bundle) -> BundleRecord:
+    """What a record says of the bundle that was run."""
     manifest = bundle.manifest
     return BundleRecord(
         name=bundle.path.resolve().name,
