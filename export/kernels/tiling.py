@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tsm_edge.export.kernels.machine import Machine
 
-__all__ = ["Split", "TileShape", "choose_tile", "split_evenly"]
+__all__ = ["Split", "TileQuestion", "TileShape", "choose_tile", "rank_tiles", "split_evenly"]
 
 # Cycles from a multiply-add's start to its result on every core of the table (4 on Zen 3 and Skylake, 4 to 5 on
 # Cortex-A7x): fewer accumulators than that many per pipe leave gaps.
@@ -46,6 +46,15 @@ class TileShape:
 
 
 @dataclass(frozen=True)
+class TileQuestion:
+    """All that the choice of a tile depends on, beside the machine; see `choose_tile`."""
+
+    pixels: int
+    channels: int
+    depth: int
+
+
+@dataclass(frozen=True)
 class Split:
     """`count` tiles that differ by one pixel at most: the first `larger` have `size` pixels, the others one less."""
 
@@ -74,11 +83,17 @@ def choose_tile(pixels: int, channels: int, machine: Machine, depth: int = TYPIC
     Args:
         pixels: Outputs that are split into tiles.
         channels: Output channels.
-        machine: The vector unit.
+        machine: The vector unit; a tile that was measured to be the best for it goes before the rule's.
         depth: Multiply-adds for each output: input channels times taps.
     """
-    lanes = machine.lanes_for(channels)
-    panels = channels // lanes
+    question = TileQuestion(pixels, channels, depth)
+    return machine.tuned_tiles.get(question) or rank_tiles(question, machine)[0]
+
+
+def rank_tiles(question: TileQuestion, machine: Machine) -> list[TileShape]:
+    """Every tile that fits the channels and the registers, the cheapest first."""
+    lanes = machine.lanes_for(question.channels)
+    panels = question.channels // lanes
     candidates = [
         TileShape(p, u, lanes)
         for u in range(1, 5)
@@ -86,7 +101,11 @@ def choose_tile(pixels: int, channels: int, machine: Machine, depth: int = TYPIC
         for p in range(1, machine.registers)
         if _registers(p, u, machine) <= machine.registers
     ]
-    return min(candidates, key=lambda tile: (_cycles(tile, pixels, panels, depth, machine), -tile.pixels))
+
+    def cost(tile: TileShape) -> tuple[float, int]:
+        return _cycles(tile, question.pixels, panels, question.depth, machine), -tile.pixels
+
+    return sorted(candidates, key=cost)
 
 
 def _registers(pixels: int, vectors: int, machine: Machine) -> int:

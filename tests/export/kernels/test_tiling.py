@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_lab import MACHINES
 
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.tiling import choose_tile, split_evenly
+from tsm_edge.export.kernels.tiling import TileQuestion, choose_tile, rank_tiles, split_evenly
 
 machines = st.sampled_from([*MACHINES.values(), Machine(4, 16, False), Machine(8, 16, False)])
 
@@ -47,3 +49,13 @@ def test_choice_is_the_same_every_time():
     shapes = [(pixels, channels) for pixels in (1, 49, 196, 784) for channels in (24, 96, 320)]
     chosen = [choose_tile(*shape, MACHINES["neon"]) for shape in shapes]
     assert [choose_tile(*shape, MACHINES["neon"]) for shape in reversed(shapes)] == chosen[::-1]
+
+
+@given(pixels=st.integers(1, 5000), channels=st.integers(1, 1280), machine=machines)
+def test_cheapest_tile_is_the_choice_unless_another_was_measured(pixels, channels, machine):
+    question = TileQuestion(pixels, channels, 96)
+    tiles = rank_tiles(question, machine)
+    assert choose_tile(pixels, channels, machine, 96) == tiles[0]
+    tuned = replace(machine, tuned_tiles={question: tiles[-1]})
+    assert choose_tile(pixels, channels, tuned, 96) == tiles[-1]
+    assert choose_tile(pixels, channels, tuned, 97) == choose_tile(pixels, channels, machine, 97)
