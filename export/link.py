@@ -17,7 +17,7 @@ import platformdirs
 from tsm_edge.errors import CompileError
 from tsm_edge.targets import TargetSpec
 
-__all__ = ["c_source", "link_library", "link_run_tool"]
+__all__ = ["c_source", "link_library", "link_run_tool", "link_tuning_library"]
 
 GLIBC = "2.17"
 # 16 KiB: what Android 15 asks for; larger pages than the device's do no harm.
@@ -57,7 +57,8 @@ EXPORTED = (
     "tsm_model_*",
     "tsm_stream_*",
 )
-EXPORTS = f"{{ global: {'; '.join(EXPORTED)}; local: *; }};\n"
+# Plain for ctypes, and as TVM's runtime calls functions, for boards.
+TUNING_EXPORTED = ("tsm_tune_*", "__tvm_ffi_*")
 C_FLAGS = (
     "-std=c11",
     "-O2",
@@ -83,12 +84,33 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
     Raises:
         CompileError: zig refused.
     """
-    work = plan_source.parent
+    _link_shared([plan_source, *_sources(DRIVER_SOURCES)], kernels, target, path, EXPORTED)
+
+
+def link_tuning_library(source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+    """Link a library that measures the kernels that it holds; see csrc/tsm_tune.h.
+
+    Args:
+        source: The generated table of candidates.
+        kernels: Their object file.
+        target: Where it will run.
+        path: The library to write.
+
+    Raises:
+        CompileError: zig refused.
+    """
+    _link_shared([source, *_sources(["tsm_tune.c"])], kernels, target, path, TUNING_EXPORTED)
+
+
+def _link_shared(
+    sources: Sequence[Path], kernels: Path, target: TargetSpec, path: Path, exported: Sequence[str]
+) -> None:
+    """A shared library that shows these names alone; the first source's folder is for files on the way."""
+    script = sources[0].parent / "exports.map"
+    script.write_text(f"{{ global: {'; '.join(exported)}; local: *; }};\n")
     if target.libc == "bionic":
-        _link_bionic(plan_source, kernels, target, path)
+        _link_bionic(sources, kernels, target, path, script)
         return
-    script = work / "exports.map"
-    script.write_text(EXPORTS)
     _zig_cc(
         f"{target.architecture}-linux-gnu.{GLIBC}",
         [
@@ -99,7 +121,7 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
             "-s",
             f"-Wl,-soname,{path.name}",
         ],
-        [plan_source, *_sources(DRIVER_SOURCES), kernels],
+        [*sources, kernels],
         path,
     )
 
@@ -131,15 +153,15 @@ def link_run_tool(
     path.chmod(0o755)
 
 
-def _link_bionic(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
-    work = plan_source.parent
+def _link_bionic(
+    sources: Sequence[Path], kernels: Path, target: TargetSpec, path: Path, script: Path
+) -> None:
+    work = script.parent
     objects = []
-    for source in (plan_source, *_sources(DRIVER_SOURCES)):
+    for source in sources:
         objects.append(work / f"{source.stem}.o")
         _zig_cc(f"{target.architecture}-linux-musl", [*C_FLAGS, "-c"], [source], objects[-1])
     libc = _empty_library(work, target)
-    script = work / "exports.map"
-    script.write_text(EXPORTS)
     options = ["-shared", "--gc-sections", "--hash-style=both", "-z", f"max-page-size={MAX_PAGE_SIZE}", "-s"]
     checks = ["--no-undefined", "-z", "text", f"--version-script={script}", f"-soname={path.name}"]
     _run_zig(["ld.lld", *options, *checks, "-o", path, *objects, kernels, libc])

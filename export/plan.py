@@ -9,13 +9,13 @@ from tsm_edge.export.kernels import inverted_residual
 from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Scratch, Weights
 from tsm_edge.export.kernels.emitter import Kernel
 from tsm_edge.export.kernels.machine import machine_of
-from tsm_edge.export.kernels.rules import lower_layer
 from tsm_edge.export.layers import Network
 from tsm_edge.export.memory_plan import ALIGNMENT, plan_memory
-from tsm_edge.manifest import KernelRecord
+from tsm_edge.export.tuning.choice import TunedTiles
+from tsm_edge.manifest import KernelRecord, TunedRecord
 from tsm_edge.targets import TargetSpec
 
-__all__ = ["Plan", "plan_network"]
+__all__ = ["Plan", "fuse_for", "plan_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Plan:
         weights: Contents of weights.bin.
         logits: Name of the tensor whose first floats are the logits.
         scratch_bytes: What each thread needs for itself.
+        tuned: For each call, what was measured of its tiles, if they are not the rule's own.
+        tuning_notes: Why something that was measured is not used, or is doubtful.
     """
 
     calls: tuple[KernelCall, ...]
@@ -40,6 +42,8 @@ class Plan:
     weights: bytes
     logits: str
     scratch_bytes: int
+    tuned: tuple[TunedRecord | None, ...]
+    tuning_notes: tuple[str, ...] = ()
 
     def records(self) -> tuple[KernelRecord, ...]:
         """The calls as the manifest lists them."""
@@ -50,23 +54,28 @@ class Plan:
                 layer=call.layer,
                 flop=call.flop,
                 bytes_moved=call.bytes_moved,
+                tuned=tuned,
             )
-            for call in self.calls
+            for call, tuned in zip(self.calls, self.tuned, strict=True)
         )
 
 
-def plan_network(network: Network, target: TargetSpec) -> Plan:
+def plan_network(network: Network, target: TargetSpec, tuning: TunedTiles | None = None) -> Plan:
     """Choose a kernel for every layer and a place for every tensor.
+
+    Args:
+        network: Fused layers.
+        target: Where they will run.
+        tuning: Tiles that were measured to be faster than the rules' own.
 
     Raises:
         CompileError: A layer that no rule covers.
     """
+    tuning = tuning or TunedTiles()
     machine = machine_of(target)
-    network = fuse_blocks(
-        network,
-        lambda block: inverted_residual.covers(block) and inverted_residual.pays(block, target.l2_bytes),
-    )
-    calls = tuple(lower_layer(layer, machine) for layer in network.layers)
+    network = fuse_for(target, network)
+    chosen = [tuning.choose(layer, machine) for layer in network.layers]
+    calls = tuple(choice.call for choice in chosen)
     memory = plan_memory(calls, network.logits.name)
     offsets, weights = _lay_out_weights(calls)
     kernels = {call.kernel.name: call.kernel for call in calls}
@@ -79,6 +88,16 @@ def plan_network(network: Network, target: TargetSpec) -> Plan:
         weights=weights,
         logits=network.logits.name,
         scratch_bytes=_scratch_bytes(calls),
+        tuned=tuple(choice.tuned for choice in chosen),
+        tuning_notes=tuple(dict.fromkeys(choice.note for choice in chosen if choice.note)),
+    )
+
+
+def fuse_for(target: TargetSpec, network: Network) -> Network:
+    """`network` with those blocks fused that one kernel computes faster on `target`."""
+    return fuse_blocks(
+        network,
+        lambda block: inverted_residual.covers(block) and inverted_residual.pays(block, target.l2_bytes),
     )
 
 

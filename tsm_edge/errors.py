@@ -8,6 +8,7 @@ TsmEdgeError
 ├── CheckpointError         a checkpoint is truncated, foreign, wrongly shaped or malicious
 ├── ExportError             the ONNX model does not do what the torch model does
 ├── CompileError            TVM, a kernel rule or the linker refused
+├── TuningError             a tuning database is broken, or nothing can measure
 ├── BundleError             a bundle is incomplete, altered or of another schema
 │   ├── BundleMismatchError made for another architecture or ABI
 │   └── VerificationError   the replayed golden stream differs
@@ -31,6 +32,7 @@ __all__ = [
     "SourceError",
     "StateError",
     "TsmEdgeError",
+    "TuningError",
     "UnknownModelError",
     "UnknownTargetError",
     "UsageError",
@@ -68,6 +70,10 @@ class ExportError(TsmEdgeError):
 
 class CompileError(TsmEdgeError):
     """A model could not be compiled or linked for a target."""
+
+
+class TuningError(TsmEdgeError):
+    """A tuning database is broken, or nothing is left that can measure kernels."""
 
 
 class BundleError(TsmEdgeError):

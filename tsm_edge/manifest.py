@@ -16,6 +16,7 @@ __all__ = [
     "FileRecord",
     "KernelRecord",
     "Manifest",
+    "TunedRecord",
     "Verification",
     "manifest_fields",
     "read_manifest",
@@ -35,6 +36,27 @@ class FileRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TunedRecord:
+    """Where a kernel's tiles come from if they were measured.
+
+    Attributes:
+        tiles: Pixels x channels of each tile.
+        rule_ms: What the kernel took with the rule's own tiles.
+        tuned_ms: What it took with these.
+        trials: How many were tried.
+        device: Where they were measured.
+        measured_at: ISO 8601.
+    """
+
+    tiles: tuple[str, ...]
+    rule_ms: float
+    tuned_ms: float
+    trials: Count
+    device: str
+    measured_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KernelRecord:
     """One call of the plan.
 
@@ -44,6 +66,7 @@ class KernelRecord:
         layer: What the call computes, in the network's words.
         flop: Floating point operations per frame (a multiply-add counts two).
         bytes_moved: Activations and weights read and written once.
+        tuned: Set if the kernel's tiles were measured and are not the rule's own.
     """
 
     name: str
@@ -51,6 +74,7 @@ class KernelRecord:
     layer: str
     flop: Count
     bytes_moved: Count
+    tuned: TunedRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,12 @@ from torch import nn
 
 from tsm_edge.bundle import Bundle
 from tsm_edge.export import ClipModel, build, build_model, compile_bundle, export_onnx
+from tsm_edge.export.fusion import fuse_layers
+from tsm_edge.export.layers import Network
 from tsm_edge.export.models.backbone import Backbone, conv_bn
 from tsm_edge.export.models.random_weights import random_clip, set_random_weights
+from tsm_edge.export.relax_graph import read_graph
+from tsm_edge.export.relax_import import import_relax
 from tsm_edge.specs import ModelSpec, PreprocessSpec, StateSpec
 from tsm_edge.targets import get_target
 
@@ -136,6 +140,12 @@ def small_onnx(small, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "small.onnx"
     export_onnx(small, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def small_layers(small_onnx) -> Network:
+    """The small network as the rules see it."""
+    return fuse_layers(read_graph(import_relax(small_onnx)))
 
 
 @pytest.fixture(scope="session")
