@@ -23,14 +23,17 @@ if TYPE_CHECKING:
         shift_streaming,
     )
     from tsm_edge.export.onnx_export import OnnxExport, export_checked_onnx, export_onnx
+    from tsm_edge.export.tuning.tune import DEFAULT_TRIALS, TuningReport, tune_network
 
 __all__ = [
+    "DEFAULT_TRIALS",
     "MODELS",
     "STAGES",
     "ClipModel",
     "CompileReport",
     "OnnxExport",
     "StreamingModel",
+    "TuningReport",
     "build_model",
     "compile_bundle",
     "default_model",
@@ -43,6 +46,7 @@ __all__ = [
     "shift_offline",
     "shift_online",
     "shift_streaming",
+    "tune_network",
 ]
 
 _MODULES = {
@@ -60,6 +64,7 @@ _MODULES = {
         "shift_streaming",
     ),
     "tsm_edge.export.onnx_export": ("OnnxExport", "export_checked_onnx", "export_onnx"),
+    "tsm_edge.export.tuning.tune": ("DEFAULT_TRIALS", "TuningReport", "tune_network"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -39,6 +39,8 @@ from tsm_edge.export.onnx_export import export_onnx
 from tsm_edge.export.plan import Plan, plan_network
 from tsm_edge.export.relax_graph import read_graph
 from tsm_edge.export.relax_import import import_relax
+from tsm_edge.export.tuning.choice import TunedTiles
+from tsm_edge.export.tuning.database import database_path
 from tsm_edge.export.verification import replay_golden_stream
 from tsm_edge.files import directory_written_aside
 from tsm_edge.manifest import Manifest, Verification, write_manifest
@@ -70,10 +72,12 @@ class CompileReport:
     Attributes:
         bundle: The bundle, checked.
         seconds: Time of each stage, by name.
+        tuning_notes: Why something that was measured is not used, or is doubtful.
     """
 
     bundle: Bundle
     seconds: dict[str, float]
+    tuning_notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -104,6 +108,8 @@ def compile_bundle(
     precision: str = "fp32",
     threads: int | None = None,
     strict: bool = False,
+    database: Path | None = None,
+    tuned: bool = True,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> CompileReport:
     """Compile the streaming view of `model` for `target` into the folder `output`.
@@ -115,12 +121,15 @@ def compile_bundle(
         precision: "fp32".
         threads: Default number of threads; None takes the target's, 64 at most.
         strict: Refuse a kernel that no rule scheduled.
+        database: Results of `tune_network`; None is the user's own for the target, which need not exist.
+        tuned: Whether to use them.
         on_stage: Called with the name of each of `STAGES` as it begins.
 
     Raises:
         ExportError: The ONNX model is not the torch model.
         CompileError: A layer has no kernel, TVM or the linker refused, or the result differs from ONNX Runtime.
         OutputError: The folder cannot be written; nothing is half written.
+        TuningError: The database is broken.
         UsageError: No such precision, fewer threads than one, or a processor that LLVM does not know.
     """
     threads = min(target.threads, MAX_THREADS) if threads is None else threads
@@ -129,11 +138,12 @@ def compile_bundle(
     if not 1 <= threads <= MAX_THREADS:
         raise UsageError(f"{threads} threads; choose 1 to {MAX_THREADS}")
     check_processor(target)
+    tuning = TunedTiles.read(database or database_path(target), target) if tuned else TunedTiles()
     clock = _Clock(on_stage)
     with directory_written_aside(output) as directory:
         with clock.stage("export ONNX"):
             spec = export_onnx(model, directory / ONNX_MODEL)
-        plan = _plan(directory / ONNX_MODEL, target, strict, clock)
+        plan = _plan(directory / ONNX_MODEL, target, tuning, strict, clock)
         _write_library(plan, spec, target, threads, directory, clock)
         with clock.stage("record golden stream"):
             _write_golden_stream(directory, spec)
@@ -141,14 +151,14 @@ def compile_bundle(
             verification = replay_golden_stream(directory, target)
         manifest = _manifest(plan, spec, target, precision, threads, verification, directory)
         write_manifest(manifest, directory)
-    return CompileReport(bundle=Bundle.open(output), seconds=clock.seconds)
+    return CompileReport(bundle=Bundle.open(output), seconds=clock.seconds, tuning_notes=plan.tuning_notes)
 
 
-def _plan(onnx_path: Path, target: TargetSpec, strict: bool, clock: _Clock) -> Plan:
+def _plan(onnx_path: Path, target: TargetSpec, tuning: TunedTiles, strict: bool, clock: _Clock) -> Plan:
     with clock.stage("import into Relax"), interruptions_held():
         network = fuse_layers(read_graph(import_relax(onnx_path)))
     with clock.stage("choose kernels"), interruptions_held():
-        plan = plan_network(network, target)
+        plan = plan_network(network, target, tuning)
     slow = sorted({call.layer for call in plan.calls if call.rule == unscheduled.NAME})
     if strict and slow:
         raise CompileError(f"--strict: no rule schedules {'; '.join(slow)}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,14 @@ from tsm_edge.targets import TARGETS
 # No deadline: a slow machine is no failure.
 hypothesis.settings.register_profile("tsm-edge", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("tsm-edge")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this machine's user has tuned is no part of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from tsm_edge import cache
 from tsm_edge.bundle import ONNX_MODEL, Bundle
 from tsm_edge.cache import BUNDLES_KEPT, cache_directory, host_bundle
 from tsm_edge.errors import CompileError, MissingDependencyError, OutputError
+from tsm_edge.export.tuning.database import database_path
+from tsm_edge.targets import host_target
 
 
 @pytest.fixture
@@ -46,6 +48,15 @@ def test_changed_source_or_tool_is_another_bundle(tmp_path, compiled, monkeypatc
     paths.append(host_bundle(directory=tmp_path / "cache"))
     assert len(set(paths)) == 3
     assert compiled == paths
+
+
+def test_tuned_kernels_are_another_bundle(tmp_path, compiled, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    before = host_bundle(directory=tmp_path / "cache")
+    results = database_path(host_target())
+    results.parent.mkdir(parents=True)
+    results.write_text('{"layers": []}')
+    assert host_bundle(directory=tmp_path / "cache") != before
 
 
 def test_fingerprint_covers_both_the_export_half_and_the_shared_specs():

@@ -1,8 +1,8 @@
 """The host bundle: the default model compiled for this machine, once, into the user's cache.
 
 A bundle's folder name ends in a fingerprint of all that it was made from: the export half's files, which hold
-the default model, the versions of the packages that compile, and the machine's target. When one of them
-changes, the name does, and nothing stale is found. Processes that want a bundle at once wait for the first.
+the default model, the versions of the packages that compile, the machine's target, and what tuning found for it. When
+one of them changes, the name does, and nothing stale is found. Processes that want a bundle at once wait for the first.
 """
 
 import fcntl
@@ -78,8 +78,19 @@ def _fingerprint(target: TargetSpec) -> str:
     digest = sha256()
     for file in _source_files():
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    digest.update(_tuning_results(target))
     digest.update(msgspec.json.encode([target, __version__, half_versions("export")], order="sorted"))
     return digest.hexdigest()[:16]
+
+
+def _tuning_results(target: TargetSpec) -> bytes:
+    """What the compiler would pick up; a file that it cannot read it will complain of itself."""
+    from tsm_edge.export.tuning.database import database_path
+
+    try:
+        return database_path(target).read_bytes()
+    except OSError:
+        return b""
 
 
 def _source_files() -> list[Path]:

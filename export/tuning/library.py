@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tsm_edge.export.codegen import write_object
+from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scratch, ShiftBuffer, Weights
 from tsm_edge.export.link import link_tuning_library
 from tsm_edge.export.memory_plan import ALIGNMENT
@@ -38,7 +39,8 @@ def write_tuning_library(calls: Sequence[KernelCall], target: TargetSpec, path: 
         table = _Table(calls)
         weights.write_bytes(b"".join(table.packings))
         source.write_text(table.source(weights, SWEEP_FACTOR * target.l2_bytes // FLOAT_BYTES))
-        write_object([call.kernel for call in calls], target, kernels)
+        with interruptions_held():
+            write_object([call.kernel for call in calls], target, kernels)
         link_tuning_library(source, kernels, target, path)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tsm_edge.environment import package_versions
+from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels.machine import machine_of
 from tsm_edge.export.kernels.tiling import TileQuestion, TileShape
 from tsm_edge.export.layers import Network
@@ -99,7 +100,8 @@ class Search:
             TuningError: Nothing is left that can measure; what was found until then is stored.
         """
         left = trials
-        layers = tunable_layers(network, self.target)
+        with interruptions_held():
+            layers = tunable_layers(network, self.target)
         for index, tunable in enumerate(layers):
             share = share_trials(left, [layer.flop for layer in layers[index:]])
             if share:
@@ -152,7 +154,8 @@ class Search:
     def _measure(self, tunable: Tunable, tiles: Sequence[Tiles]) -> list[float | None]:
         """Milliseconds with each of `tiles`, None where the result differs from the first one's."""
         machine = machine_of(self.target)
-        calls = [lower_with(tunable.layer, machine, choice) for choice in tiles]
+        with interruptions_held():
+            calls = [lower_with(tunable.layer, machine, choice) for choice in tiles]
         with tempfile.TemporaryDirectory(prefix="tsm-edge-tune-") as directory:
             library = Path(directory) / "candidates.so"
             write_tuning_library(calls, self.target, library)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tsm_edge.bundle import ONNX_MODEL, Bundle
 from tsm_edge.errors import UsageError
+from tsm_edge.export.codegen import check_processor
 from tsm_edge.export.fusion import fuse_layers
+from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.layers import Network
 from tsm_edge.export.models import ClipModel
 from tsm_edge.export.onnx_export import export_onnx
@@ -74,10 +76,11 @@ def tune_network(
             measured until then is kept, and so it is when the call is interrupted.
         CompileError: A layer has no kernel, or TVM or the linker refused.
         OutputError: The database cannot be written.
-        UsageError: Fewer trials than one, or a tracker without a key.
+        UsageError: Fewer trials than one, a tracker without a key, or a processor that LLVM does not know.
     """
     if trials < 1:
         raise UsageError(f"{trials} trials; choose 1 or more")
+    check_processor(target)
     measurer = _measurer(target, tracker, key, announce)
     path = database or database_path(target)
     check_writable(path)
@@ -100,9 +103,9 @@ def _measurer(
 
 
 def _network(source: ClipModel | Bundle) -> Network:
-    if isinstance(source, Bundle):
-        return fuse_layers(read_graph(import_relax(source.path / ONNX_MODEL)))
     with tempfile.TemporaryDirectory(prefix="tsm-edge-") as directory:
-        path = Path(directory) / ONNX_MODEL
-        export_onnx(source, path)
-        return fuse_layers(read_graph(import_relax(path)))
+        path = source.path / ONNX_MODEL if isinstance(source, Bundle) else Path(directory) / ONNX_MODEL
+        if isinstance(source, ClipModel):
+            export_onnx(source, path)
+        with interruptions_held():
+            return fuse_layers(read_graph(import_relax(path)))

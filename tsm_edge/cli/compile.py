@@ -39,6 +39,13 @@ PATH = click.Path(path_type=Path)
     help="Default number of threads  [default: the target's big cores]",
 )
 @click.option("--strict", is_flag=True, help="Refuse a kernel that no rule schedules.")
+@click.option(
+    "--database",
+    metavar="FILE",
+    type=PATH,
+    help="What `tsm-edge tune` found  [default: the user's data folder, by target]",
+)
+@click.option("--no-tuning", is_flag=True, help="Use the rules alone, whatever was tuned.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
     target: str,
@@ -49,6 +56,8 @@ def command(
     precision: str,
     threads: int | None,
     strict: bool,
+    database: Path | None,
+    no_tuning: bool,
     as_json: bool,
 ) -> None:
     """Compile a network into a bundle that runs on TARGET without Python or TVM.
@@ -70,6 +79,8 @@ def command(
             precision=precision,
             threads=threads,
             strict=strict,
+            database=database,
+            tuned=not no_tuning,
             on_stage=on_stage,
         )
     _print_json(report) if as_json else _show(report)
@@ -96,6 +107,7 @@ def _print_json(report: "CompileReport") -> None:
     fields = {
         "bundle": str(report.bundle.path),
         "seconds": report.seconds,
+        "tuning_notes": report.tuning_notes,
         "manifest": manifest_fields(report.bundle.manifest),
     }
     click.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
@@ -117,10 +129,21 @@ def _show(report: "CompileReport") -> None:
         + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
         + ")",
     }
+    if tuned := _tuned(report):
+        rows["tuned"] = tuned
     if manifest.target.note:
         rows["note"] = manifest.target.note
     for label, text in rows.items():
         click.echo(f"{label:<9}{text}")
+
+
+def _tuned(report: "CompileReport") -> str:
+    """How many kernels have measured tiles, where they were measured, and what is wrong with other results."""
+    kernels = report.bundle.manifest.kernels
+    found = [kernel.tuned for kernel in kernels if kernel.tuned]
+    devices = ", ".join(dict.fromkeys(record.device for record in found))
+    sentence = f"{len(found)} of {len(kernels)} kernels, measured on {devices}" if found else ""
+    return "; ".join(filter(None, (sentence, *report.tuning_notes)))
 
 
 def _verified(report: "CompileReport") -> str:
@@ -140,7 +163,8 @@ def _show_kernels(report: "CompileReport") -> None:
 
     calls: dict[tuple[str, str], list[int]] = {}
     for kernel in report.bundle.manifest.kernels:
-        calls.setdefault((kernel.layer, kernel.rule), []).append(kernel.flop)
+        rule = f"{kernel.rule}, tuned {' '.join(kernel.tuned.tiles)}" if kernel.tuned else kernel.rule
+        calls.setdefault((kernel.layer, rule), []).append(kernel.flop)
     table = Table(box=None, header_style="bold")
     table.add_column("kernel")
     table.add_column("rule")
