@@ -134,16 +134,18 @@ void tsm_stream_destroy(tsm_stream *stream) {
   free(stream);
 }
 
-/* Neither NaN nor infinite: their exponents are all ones. */
+/* Independent sums: vector code without a reordered float addition. */
+#define TSM_SUMS 16
+
+/* Neither NaN nor infinite: times zero, every number gives zero and those two NaN, which no later sum removes. */
 static int all_finite(const float *values, int32_t count) {
-  uint32_t bad = 0;
-  int32_t i;
-  for (i = 0; i < count; i++) {
-    uint32_t bits;
-    memcpy(&bits, &values[i], sizeof bits);
-    bad |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
-  }
-  return !bad;
+  float sums[TSM_SUMS] = {0.0f}, sum = 0.0f;
+  int32_t i, lane, whole = count - count % TSM_SUMS;
+  for (i = 0; i < whole; i += TSM_SUMS)
+    for (lane = 0; lane < TSM_SUMS; lane++) sums[lane] += values[i + lane] * 0.0f;
+  for (; i < count; i++) sum += values[i] * 0.0f;
+  for (lane = 0; lane < TSM_SUMS; lane++) sum += sums[lane];
+  return sum == 0.0f;
 }
 
 static double now(void) {
