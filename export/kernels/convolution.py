@@ -10,7 +10,7 @@ else is channels last.
 from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.tile import Source, Tap, Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile
 from tsm_edge.export.kernels.window import Window
 from tsm_edge.export.layers import Convolution, Layer
@@ -108,40 +108,45 @@ def accumulate(
     window = window_of(layer)
     first, stop = window.row_range(e, row)
     with e.loop(stop, first) as r:
-        for t in range(window.kernel):
-            _add_tap(
-                e,
-                tile,
-                layer,
-                weights,
-                ((panel * window.kernel + r) * window.kernel + t),
-                (row, column, r, t),
-            )
+        line = (row * layer.stride + r - layer.padding) * layer.x.width + column * layer.stride
+        tap = (panel * window.kernel + r) * window.kernel
+        add = _add_planar_row if layer.x.planar else _add_row
+        add(e, tile, layer, weights, (line, column, tap))
 
 
-def _add_tap(
-    e: Emitter,
-    tile: Tile,
-    layer: Convolution,
-    weights: Pointer,
-    tap: Expr,
-    place: tuple[Expr, Expr, Expr, int],
+def _add_row(
+    e: Emitter, tile: Tile, layer: Convolution, weights: Pointer, place: tuple[Expr, Expr, Expr]
 ) -> None:
-    """Add tap (r, t) of the window for those outputs that have it inside."""
-    x, (row, column, r, t) = layer.x, place
-    line = (row * layer.stride + r - layer.padding) * x.width
-    inside = window_of(layer).rows_inside(column, tile.pixels, t)
-    weight_base = tap * (x.channels * tile.width)
-
-    def pixel(p: int) -> Expr:
-        return line + (column + p) * layer.stride + (t - layer.padding)
-
-    if x.planar:
-        tile.multiply_add(Source(e["x"], pixel, x.pixels), weights, weight_base, x.channels, inside)
-        return
+    """Add a kernel row: `line` is the input pixel under output 0's padding-th tap, `tap` the row's first one."""
+    x, (line, column, tap) = layer.x, place
+    window = window_of(layer)
     fold = layer.shift.channels if layer.shift else 0
-    if fold:
-        previous = Source(e["shift_buffer"], lambda p: pixel(p) * fold)
-        tile.multiply_add(previous, weights, weight_base, fold, inside)
-    present = Source(e["x"], lambda p: pixel(p) * x.channels + fold)
-    tile.multiply_add(present, weights, weight_base + fold * tile.width, x.channels - fold, inside)
+    for t in range(window.kernel):
+        inside = window.rows_inside(column, tile.pixels, t)
+        base = (tap + t) * (x.channels * tile.width)
+        pixel = line + (t - layer.padding)
+        if fold:
+            previous = Source(e["shift_buffer"], pixel * fold, layer.stride * fold)
+            tile.multiply_add(previous, weights, base, fold, pixels=inside)
+        present = Source(e["x"], pixel * x.channels, layer.stride * x.channels)
+        tile.multiply_add(present, weights, base, x.channels, start=fold, pixels=inside)
+
+
+def _add_planar_row(
+    e: Emitter, tile: Tile, layer: Convolution, weights: Pointer, place: tuple[Expr, Expr, Expr]
+) -> None:
+    """The same for a planar input, whose neighbouring columns lie side by side: plane by plane, all taps at once."""
+    x, (line, column, tap) = layer.x, place
+    window = window_of(layer)
+    for plane in range(x.channels):
+        taps = [
+            Tap(
+                (tap + t) * (x.channels * tile.width) + plane * tile.width,
+                {
+                    p: p * layer.stride + (t - layer.padding)
+                    for p in window.rows_inside(column, tile.pixels, t)
+                },
+            )
+            for t in range(window.kernel)
+        ]
+        tile.multiply_add_taps(e["x"], plane * x.pixels + line, weights, taps)

@@ -43,7 +43,7 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
         with e.units() as panel:
             tile = Tile(e, machine, 1, vectors, lanes)
             tile.start(e["bias"], panel * width)
-            tile.multiply_add(Source(e["x"], lambda _: 0), e["weights"], panel * (channels * width), channels)
+            tile.multiply_add(Source(e["x"], 0, channels), e["weights"], panel * (channels * width), channels)
             tile.finish(e["y"], lambda _: panel * width, "none")
 
     return write_call(

@@ -19,7 +19,9 @@ __all__ = ["NAME", "covers", "depthwise_pixels", "lower"]
 
 NAME = "depthwise"
 
-# Registers that a tile leaves to weights and to what is being loaded.
+# Of a 3x3 filter: one vector each.
+WEIGHTS = 9
+# Registers that a tile leaves to what is being loaded, bias and bounds; twice as many where many loads are under way.
 SPARE_REGISTERS = 4
 
 
@@ -57,14 +59,10 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
     )
 
 
-def depthwise_pixels(machine: Machine, vectors: int) -> int:
-    """Most pixels of a tile that keeps its accumulators in registers.
-
-    Where an instruction cannot take an operand from memory (NEON) the inputs need registers too: neighbouring outputs
-    share them, and each is loaded once a row instead of three times.
-    """
-    usable = machine.registers - SPARE_REGISTERS
-    return max(1, usable // (2 * vectors) if machine.multiplies_by_lane else usable // vectors)
+def depthwise_pixels(machine: Machine) -> int:
+    """Most pixels of a tile of one vector that keeps its accumulators in registers, and the weights where they fit."""
+    resident = WEIGHTS if machine.registers > 2 * WEIGHTS else 0
+    return machine.registers - resident - (2 if resident else 1) * SPARE_REGISTERS
 
 
 class _Body:
@@ -73,7 +71,7 @@ class _Body:
     def __init__(self, layer: Convolution, machine: Machine) -> None:
         self.layer = layer
         self.lanes = machine.lanes_for(layer.x.channels)
-        self.pixels = depthwise_pixels(machine, 1)
+        self.pixels = depthwise_pixels(machine)
         self.window = Window(
             layer.x.height, layer.x.width, layer.weight.shape[2], layer.stride, layer.padding
         )
@@ -89,13 +87,26 @@ class _Body:
         accumulators = [e.register(lanes) for _ in range(pixels)]
         for accumulator in accumulators:
             e.store(accumulator, 0, e.load(e["bias"], channel, lanes), lanes)
-        first, stop = self.window.row_range(e, row)
-        with e.loop(stop, first) as r:
-            for t in range(self.window.kernel):
-                self._tap(e, accumulators, row, column, channel, r, t)
+
+        def whole() -> None:
+            for r in range(self.window.kernel):
+                self._kernel_row(e, accumulators, row, column, channel, r)
+
+        def cut() -> None:
+            first, stop = self.window.row_range(e, row)
+            with e.loop(stop, first) as r:
+                self._kernel_row(e, accumulators, row, column, channel, r)
+
+        e.branch(self.window.has_all_rows(e, row), whole, cut)
         for p, accumulator in enumerate(accumulators):
             index = (row * layer.out.width + column + p) * layer.out.channels + channel
             e.store(e["y"], index, activate(e, e.load(accumulator, 0, lanes), layer.activation, lanes), lanes)
+
+    def _kernel_row(
+        self, e: Emitter, accumulators: list[Pointer], row: Expr, column: Expr, channel: Expr, r: Expr
+    ) -> None:
+        for t in range(self.window.kernel):
+            self._tap(e, accumulators, row, column, channel, r, t)
 
     def _tap(
         self, e: Emitter, accumulators: list[Pointer], row: Expr, column: Expr, channel: Expr, r: Expr, t: int

@@ -7,7 +7,7 @@
 Output row by output row. Each one needs three hidden rows, of which s are new; they lie in a ring of three rows, per
 panel of hidden channels, small enough for the first cache:
 
-    ring [panel][row mod 3][1 + column + 1][channel in panel], zeros left and right
+    ring [panel][row mod 3][vector][1 + column + 1][lane], zeros left and right
     line [column][hidden channel], the depthwise result of one row
 
 The first block has no expansion; the network's stem, a 3x3 convolution, takes its place. Ring and line are scratch of
@@ -28,7 +28,7 @@ from tsm_edge.export.kernels.call import (
 )
 from tsm_edge.export.kernels.convolution import accumulate, window_of
 from tsm_edge.export.kernels.depthwise import depthwise_pixels
-from tsm_edge.export.kernels.emitter import Emitter, Expr
+from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.pack import pack_panels
 from tsm_edge.export.kernels.tile import Source, Tile
@@ -139,7 +139,8 @@ class _Body:
         )
         self.out: TileShape = choose_tile(out.width, out.channels, machine, hidden.channels)
         self.panels = layer.expand.out.channels // self.hidden.width
-        self.row_floats = (self.width + 2) * self.hidden.width
+        self.vector_floats = (self.width + 2) * self.hidden.lanes
+        self.row_floats = self.hidden.vectors * self.vector_floats
         self.ring_floats = self.panels * KERNEL * self.row_floats
         self.line_floats = layer.project.out.width * layer.expand.out.channels
 
@@ -161,11 +162,12 @@ class _Body:
         return (panel * KERNEL + (in_row + KERNEL) % KERNEL) * self.row_floats
 
     def _hidden_row(self, e: Emitter, panel: Expr, in_row: Expr) -> None:
-        start, width = self._ring(panel, in_row), self.hidden.width
+        start = self._ring(panel, in_row)
 
         def expand() -> None:
-            self._zero(e, start, 1)
-            self._zero(e, start + (self.width + 1) * width, 1)
+            with e.loop(self.hidden.vectors) as u:
+                self._zero(e, start + u * self.vector_floats, 1)
+                self._zero(e, start + (u + 1) * self.vector_floats - self.hidden.lanes, 1)
             self.window.for_each_tile(
                 e,
                 self.hidden.pixels,
@@ -173,11 +175,11 @@ class _Body:
             )
 
         inside = e.both(in_row >= 0, in_row < self.layer.expand.out.height)
-        e.branch(inside, expand, lambda: self._zero(e, start, self.width + 2))
+        e.branch(inside, expand, lambda: self._zero(e, start, self.row_floats // self.hidden.lanes))
 
-    def _zero(self, e: Emitter, start: Expr, columns: int) -> None:
+    def _zero(self, e: Emitter, start: Expr, vectors: int) -> None:
         lanes = self.hidden.lanes
-        with e.loop(columns * self.hidden.vectors) as vector:
+        with e.loop(vectors) as vector:
             e.store(e["scratch"], start + vector * lanes, e.constant(0.0, lanes), lanes)
 
     def _expand(self, e: Emitter, panel: Expr, in_row: Expr, column: Expr, pixels: int, start: Expr) -> None:
@@ -185,32 +187,56 @@ class _Body:
         tile = Tile(e, self.machine, pixels, self.hidden.vectors, self.hidden.lanes)
         tile.start(e["expand_bias"], panel * width)
         accumulate(e, tile, layer, e["expand_weights"], in_row, column, panel)
-        tile.finish(e["scratch"], lambda p: start + (column + p + 1) * width, layer.activation)
+        tile.finish(
+            e["scratch"],
+            lambda p: start + (column + p + 1) * self.hidden.lanes,
+            layer.activation,
+            vector_stride=self.vector_floats,
+        )
 
     # Depthwise: ring to line.
 
     def _depthwise(self, e: Emitter, panel: Expr, row: Expr) -> None:
-        most = depthwise_pixels(self.machine, self.hidden.vectors)
-        for first, tiles, pixels in split_evenly(self.layer.project.out.width, most).groups():
-            with e.loop(tiles) as tile:
-                self._depthwise_tile(e, panel, row, first + tile * pixels, pixels)
+        """Vector by vector, whose nine weights stay in registers for the whole row."""
+        most = depthwise_pixels(self.machine)
+        with e.loop(self.hidden.vectors) as u:
+            channel = panel * self.hidden.width + u * self.hidden.lanes
+            weights = self._depthwise_weights(e, panel, u)
+            for first, tiles, pixels in split_evenly(self.layer.project.out.width, most).groups():
+                with e.loop(tiles) as tile:
+                    column = first + tile * pixels
+                    self._depthwise_tile(e, (panel, row, u), channel, column, pixels, weights)
 
-    def _depthwise_tile(self, e: Emitter, panel: Expr, row: Expr, column: Expr, pixels: int) -> None:
-        layer, shape = self.layer.depthwise, self.hidden
-        tile = Tile(e, self.machine, pixels, shape.vectors, shape.lanes)
-        tile.start(e["depthwise_bias"], panel * shape.width)
+    def _depthwise_weights(self, e: Emitter, panel: Expr, u: Expr) -> list[list[Pointer]]:
+        lanes, width = self.hidden.lanes, self.hidden.width
+        weights = [[e.register(lanes) for _ in range(KERNEL)] for _ in range(KERNEL)]
+        for r, row in enumerate(weights):
+            for t, register in enumerate(row):
+                index = (panel * (KERNEL * KERNEL) + (r * KERNEL + t)) * width + u * lanes
+                e.store(register, 0, e.load(e["depthwise_weights"], index, lanes), lanes)
+        return weights
+
+    def _depthwise_tile(
+        self,
+        e: Emitter,
+        place: tuple[Expr, Expr, Expr],
+        channel: Expr,
+        column: Expr,
+        pixels: int,
+        weights: list[list[Pointer]],
+    ) -> None:
+        layer, lanes = self.layer.depthwise, self.hidden.lanes
+        panel, row, u = place
+        tile = Tile(e, self.machine, pixels, 1, lanes)
+        tile.start(e["depthwise_bias"], channel)
         for r in range(KERNEL):
-            start = self._ring(panel, row * layer.stride + (r - 1))
-            for t in range(KERNEL):
-                self._depthwise_tap(e, tile, panel, start + (column * layer.stride + t) * shape.width, r, t)
-        line = self.ring_floats + panel * shape.width
+            start = self._ring(panel, row * layer.stride + (r - 1)) + u * self.vector_floats
+            tile.multiply_add_row(
+                e["scratch"], start + column * (layer.stride * lanes), layer.stride, weights[r]
+            )
+        line = self.ring_floats + channel
         hidden = self.layer.expand.out.channels
         tile.finish(e["scratch"], lambda p: line + (column + p) * hidden, layer.activation)
-
-    def _depthwise_tap(self, e: Emitter, tile: Tile, panel: Expr, first: Expr, r: int, t: int) -> None:
-        step = self.layer.depthwise.stride * self.hidden.width
-        weight_base = (panel * (KERNEL * KERNEL) + (r * KERNEL + t)) * self.hidden.width
-        tile.multiply_add_each(e["scratch"], lambda p: first + p * step, e["depthwise_weights"], weight_base)
 
     # Projection.
 
@@ -225,7 +251,7 @@ class _Body:
         layer, hidden, width = self.layer.project, self.layer.expand.out.channels, self.out.width
         tile = Tile(e, self.machine, pixels, self.out.vectors, self.out.lanes)
         tile.start(e["project_bias"], panel * width)
-        line = Source(e["scratch"], lambda p: self.ring_floats + (column + p) * hidden)
+        line = Source(e["scratch"], self.ring_floats + column * hidden, hidden)
         tile.multiply_add(line, e["project_weights"], panel * (hidden * width), hidden)
         tile.finish(
             e["y"],

@@ -95,10 +95,10 @@ class _Body:
         fold = layer.shift.channels if layer.shift else 0
         weight_base = panel * (layer.x.channels * width)
         if fold:
-            previous = Source(e["shift_buffer"], lambda p: (pixel + p) * fold)
+            previous = Source(e["shift_buffer"], pixel * fold, fold)
             tile.multiply_add(previous, e["weights"], weight_base, fold)
-        present = Source(e["x"], lambda p: (pixel + p) * layer.x.channels + fold)
-        tile.multiply_add(present, e["weights"], weight_base + fold * width, layer.x.channels - fold)
+        present = Source(e["x"], pixel * layer.x.channels, layer.x.channels)
+        tile.multiply_add(present, e["weights"], weight_base, layer.x.channels, start=fold)
         tile.finish(
             e["y"],
             lambda p: (pixel + p) * layer.out.channels + panel * width,

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 from tsm_edge.export.kernels.machine import Machine
 
-__all__ = ["Split", "TileQuestion", "TileShape", "choose_tile", "rank_tiles", "split_evenly"]
+__all__ = [
+    "Split",
+    "TileQuestion",
+    "TileShape",
+    "choose_tile",
+    "rank_tiles",
+    "split_evenly",
+    "split_into_turns",
+]
 
 # Cycles from a multiply-add's start to its result on every core of the table (4 on Zen 3 and Skylake, 4 to 5 on
 # Cortex-A7x): fewer accumulators than that many per pipe leave gaps.
@@ -27,6 +35,8 @@ TILE_OVERHEAD = 12
 FULL_REGISTERS_FACTOR = 1.02
 # Counting and branching for each input channel, as far as it does not hide.
 LOOP_OVERHEAD_CYCLES = 0.5
+# From here on one block of straight code costs less than the turns that it saves.
+LEAST_UNEVEN_BLOCKS = 9
 # Input channels where a caller does not say: the middle of a MobileNet.
 TYPICAL_DEPTH = 64
 
@@ -75,6 +85,16 @@ def split_evenly(pixels: int, most: int) -> Split:
     count = -(-pixels // most)
     size = -(-pixels // count)
     return Split(count, size, pixels - count * (size - 1))
+
+
+def split_into_turns(blocks: int, most: int) -> list[tuple[int, int]]:
+    """Loops over `blocks` blocks of channels with at most `most` in a turn, as (turns, blocks a turn).
+
+    Two turns at least: LLVM takes the weights of straight code out of the loop around it, all at once, and spills them.
+    """
+    fits = (n for n in range(most, 1, -1) if blocks // n > 1 and blocks % n == 0)
+    by = next(fits, 2 if blocks >= LEAST_UNEVEN_BLOCKS else 1)
+    return [(turns, n) for turns, n in ((blocks // by, by), (blocks % by, 1)) if turns > 0]
 
 
 def choose_tile(pixels: int, channels: int, machine: Machine, depth: int = TYPICAL_DEPTH) -> TileShape:

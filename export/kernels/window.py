@@ -41,6 +41,11 @@ class Window:
         top = row * self.stride - self.padding
         return e.maximum(0 - top, 0), e.minimum(self.height - top, self.kernel)
 
+    def has_all_rows(self, e: Emitter, row: Expr) -> Expr:
+        """Whether no kernel row of output row `row` hangs over the border."""
+        top = row * self.stride - self.padding
+        return e.both(top >= 0, top <= self.height - self.kernel)
+
     def rows_inside(self, column: Expr, pixels: int, tap: int) -> list[int]:
         """Which of the outputs `column`, `column` + 1, ... have kernel column `tap` inside.
 

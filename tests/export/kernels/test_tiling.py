@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from kernel_lab import MACHINES
 
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.tiling import TileQuestion, choose_tile, rank_tiles, split_evenly
+from tsm_edge.export.kernels.tiling import (
+    TileQuestion,
+    choose_tile,
+    rank_tiles,
+    split_evenly,
+    split_into_turns,
+)
 
 machines = st.sampled_from([*MACHINES.values(), Machine(4, 16, False), Machine(8, 16, False)])
 
@@ -27,6 +33,14 @@ def test_there_are_as_few_tiles_as_can_be_all_about_the_same_size(pixels, most):
     sizes = [size for _, _, size in groups]
     assert sum(tiles for _, tiles, _ in groups) == split_evenly(pixels, most).count == -(-pixels // most)
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(blocks=st.integers(0, 200), most=st.integers(1, 6))
+def test_turns_cover_every_block_and_hardly_any_is_straight_code(blocks, most):
+    loops = split_into_turns(blocks, most)
+    assert sum(turns * n for turns, n in loops) == blocks
+    assert all(1 <= n <= max(most, 2) for _, n in loops)
+    assert sum(n for turns, n in loops if turns == 1) <= 1
 
 
 @given(pixels=st.integers(1, 5000), channels=st.integers(1, 1280), machine=machines)

@@ -33,11 +33,15 @@ def count_taps(name, window, most):
             first, stop = window.row_range(e, row)
             with e.loop(stop, first) as r:
                 add_one(e, e["rows"], row * window.kernel + r)
+            marks = (lambda: add_one(e, e["whole"], row)), (lambda: add_one(e, e["cut"], row))
+            e.branch(window.has_all_rows(e, row), *marks)
 
     sizes = {
         "columns": window.out_width * window.kernel,
         "covered": window.out_width,
         "rows": window.out_height * window.kernel,
+        "whole": window.out_height,
+        "cut": window.out_height,
     }
     return build_kernel(name, list(sizes.items()), window.out_height, body), sizes
 
@@ -61,4 +65,7 @@ def test_every_tap_inside_is_visited_once_and_no_other(tmp_path_factory, drawn):
         np.testing.assert_array_equal(found["columns"].values, columns)
         rows = taps_inside(window.height, window.out_height, window)
         np.testing.assert_array_equal(found["rows"].values, rows)
+        whole = rows.reshape(window.out_height, window.kernel).all(axis=1)
+        np.testing.assert_array_equal(found["whole"].values, whole)
+        np.testing.assert_array_equal(found["cut"].values, ~whole)
         assert all(buffer.guards_are_whole() for buffer in found.values())
