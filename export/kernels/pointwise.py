@@ -7,7 +7,7 @@ shifting costs no copy. Pixels form tiles, output channels panels. Of inputs and
 by the outer loop, and the smaller one again for each of its parts, out of the cache.
 """
 
-from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
+from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.tile import Source, Tile
@@ -17,6 +17,10 @@ from tsm_edge.export.layers import Convolution, Layer
 __all__ = ["NAME", "covers", "lower"]
 
 NAME = "pointwise"
+
+# Weights come from far away, each panel once a frame: the next one is fetched while this one is used. Measured on
+# Zen 4: 4 to 5 % for panels of 18 and 30 KB, a loss of 2 % for those of 90 KB and more, whose lines are gone by then.
+MOST_PREFETCHED = 64 << 10
 
 
 def covers(layer: Layer) -> bool:
@@ -62,6 +66,9 @@ class _Body:
         self.panels = layer.out.channels // shape.width
         self.split = split_evenly(layer.x.pixels, shape.pixels)
         self.panels_outside = layer.weight.size > layer.x.size
+        panel_floats = layer.x.channels * shape.width
+        pays = self.panels_outside and panel_floats * FLOAT_BYTES <= MOST_PREFETCHED
+        self.ahead = panel_floats if pays else None
 
     @property
     def units(self) -> int:
@@ -90,7 +97,7 @@ class _Body:
 
     def _tile(self, e: Emitter, pixels: int, pixel: Expr, panel: Expr) -> None:
         layer, width = self.layer, self.shape.width
-        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes)
+        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes, self.ahead)
         tile.start(e["bias"], panel * width)
         fold = layer.shift.channels if layer.shift else 0
         weight_base = panel * (layer.x.channels * width)

@@ -46,13 +46,18 @@ class Tap:
 
 @dataclass
 class Tile:
-    """`pixels` x `vectors` accumulators of `lanes` floats, and the code around them."""
+    """`pixels` x `vectors` accumulators of `lanes` floats, and the code around them.
+
+    Attributes:
+        ahead: How many floats ahead weights are prefetched, where that pays.
+    """
 
     emitter: Emitter
     machine: Machine
     pixels: int
     vectors: int
     lanes: int
+    ahead: int | None = None
     accumulators: list[list[Pointer]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,10 +110,16 @@ class Tile:
     ) -> None:
         if len(channels) > LANE_BLOCK:
             with self.emitter.loop(channels.stop, channels.start) as k:
+                self._prefetch(weights, weight_base + k * self.width)
                 self._add_channel(source, weights, weight_base, k, pixels)
         else:
             for k in channels:
                 self._add_channel(source, weights, weight_base, k, pixels)
+
+    def _prefetch(self, weights: Pointer, index: Expr) -> None:
+        if self.ahead is not None:
+            for u in range(self.vectors):
+                self.emitter.prefetch(weights, index + (self.ahead + u * self.lanes))
 
     def _add_channel(
         self, source: Source, weights: Pointer, weight_base: Expr, k: Expr, pixels: Sequence[int]
