@@ -22,7 +22,7 @@ __all__ = ["c_source", "link_library", "link_run_tool", "link_tuning_library"]
 GLIBC = "2.17"
 # 16 KiB: what Android 15 asks for; larger pages than the device's do no harm.
 MAX_PAGE_SIZE = 16384
-DRIVER_SOURCES = ("tsm_driver.c", "tsm_pool.c")
+DRIVER_SOURCES = ("tsm_driver.c", "tsm_pool.c", "tsm_cpus.c")
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
 BIONIC_LIBC = (
     "calloc",
@@ -46,7 +46,12 @@ BIONIC_LIBC = (
     "pthread_mutex_init",
     "pthread_mutex_lock",
     "pthread_mutex_unlock",
+    "__sched_cpucount",
+    "sched_getaffinity",
+    "sched_getcpu",
+    "sched_setaffinity",
     "sched_yield",
+    "syscall",
 )
 # The kernels' own symbols are visible in their object file; the library shows the C interface alone.
 EXPORTED = (

@@ -8,6 +8,7 @@
  */
 #include "tsm_pool.h"
 
+#include "tsm_cpus.h"
 #include "tsm_memory.h"
 
 #include <pthread.h>
@@ -42,6 +43,8 @@ typedef struct tsm_worker {
   tsm_pool *pool;
   pthread_t thread;
   int index;
+  long number;        /* 0 until the thread has said it */
+  int asleep, placed; /* under the pool's mutex: on its way to wake, bound to a processor */
 } tsm_worker;
 
 struct tsm_pool {
@@ -55,6 +58,7 @@ struct tsm_pool {
   const tsm_operands *operands;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
+  tsm_cpus cpus;
   tsm_worker workers[];
 };
 
@@ -97,29 +101,53 @@ static void help(tsm_pool *pool, int thread, uint32_t generation) {
   }
 }
 
-/* The number of a call that was not seen yet: look out for a while, then sleep. */
-static uint32_t wait_for_call(tsm_pool *pool, uint32_t seen) {
+/* Sleep until there is a call that was not seen yet. */
+static uint32_t sleep_until_call(tsm_worker *worker, uint32_t seen) {
+  tsm_pool *pool = worker->pool;
   uint32_t now;
+  int placed;
+  pthread_mutex_lock(&pool->mutex);
+  worker->asleep = 1;
+  while ((now = read_ticket(pool).generation) == seen) pthread_cond_wait(&pool->wake, &pool->mutex);
+  placed = worker->placed;
+  worker->asleep = worker->placed = 0;
+  pthread_mutex_unlock(&pool->mutex);
+  if (placed) tsm_cpus_release(&pool->cpus);
+  return now;
+}
+
+/* The number of a call that was not seen yet: look out for a while, then sleep. */
+static uint32_t wait_for_call(tsm_worker *worker, uint32_t seen) {
   int spin;
   for (spin = 0; spin < TSM_SPINS; spin++) {
-    now = read_ticket(pool).generation;
+    uint32_t now = read_ticket(worker->pool).generation;
     if (now != seen) return now;
     TSM_PAUSE();
   }
-  pthread_mutex_lock(&pool->mutex);
-  while ((now = read_ticket(pool).generation) == seen) pthread_cond_wait(&pool->wake, &pool->mutex);
-  pthread_mutex_unlock(&pool->mutex);
-  return now;
+  return sleep_until_call(worker, seen);
 }
 
 static void *work(void *argument) {
   tsm_worker *worker = argument;
   tsm_pool *pool = worker->pool;
   uint32_t seen = 0;
+  worker->number = tsm_thread_number();
   for (;;) {
-    seen = wait_for_call(pool, seen);
+    seen = wait_for_call(worker, seen);
     if (atomic_load_explicit(&pool->stopping, memory_order_acquire)) return NULL;
     help(pool, worker->index, seen);
+  }
+}
+
+/* Give each sleeping thread a processor to wake up on, if there are enough for all; with the mutex held. */
+static void place_sleepers(tsm_pool *pool) {
+  int index;
+  if (pool->num_threads > pool->cpus.count) return;
+  for (index = 0; index < pool->started; index++) {
+    tsm_worker *worker = &pool->workers[index];
+    if (!worker->asleep || worker->placed) continue;
+    tsm_cpus_bind(&pool->cpus, worker->number, index);
+    worker->placed = 1;
   }
 }
 
@@ -132,6 +160,7 @@ static uint32_t open_call(tsm_pool *pool, int chunks) {
   ticket.next = 0;
   pthread_mutex_lock(&pool->mutex);
   atomic_store_explicit(&pool->ticket, pack(ticket), memory_order_release);
+  place_sleepers(pool);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->mutex);
   return ticket.generation;
@@ -153,6 +182,7 @@ tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes) {
   if (!pool) return NULL;
   pool->num_threads = num_threads;
   pool->scratch_bytes = scratch_bytes;
+  tsm_cpus_read(&pool->cpus);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pool->scratch = tsm_allocate(scratch_bytes * num_threads);

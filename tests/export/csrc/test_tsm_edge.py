@@ -1,15 +1,21 @@
 """The C interface as a C program meets it: the header under old and other standards, and misuse."""
 
 import ctypes
+import os
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tsm_edge.bundle import C_HEADER, LIBRARY, WEIGHTS, Bundle
 from tsm_edge.runtime.backends.compiled import ABI_VERSION
+
+# This process's threads.
+TASKS = Path("/proc/self/task")
 
 USER = """
 #include "tsm_edge.h"
@@ -151,6 +157,34 @@ def test_weights_that_cannot_be_read(status, tmp_path):
     other = status("tsm_model_open", str(tmp_path / "short").encode(), 1, ctypes.byref(model))
     assert "another library" in other
     assert not model
+
+
+@pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="threads are placed where there are processors for them"
+)
+def test_threads_that_woke_up_are_bound_to_no_processor(library, compiled_path):
+    before = set(TASKS.iterdir())
+    model, stream, info = ctypes.c_void_p(), ctypes.c_void_p(), (ctypes.c_int32 * 16)()
+    assert library.tsm_model_open(str(compiled_path / WEIGHTS).encode(), 2, ctypes.byref(model)) == 0
+    assert library.tsm_stream_create(model, ctypes.byref(stream)) == 0
+    assert library.tsm_get_info(info) == 0
+    _, height, width, classes, *_ = info
+    (worker,) = set(TASKS.iterdir()) - before
+    frame, logits = floats(3 * height * width), floats(classes)
+    for _ in range(3):
+        _wait_until(lambda: (worker / "stat").read_text().rpartition(")")[2].split()[0] == "S")
+        assert library.tsm_stream_step(stream, frame, logits) == 0
+        _wait_until(lambda: os.sched_getaffinity(int(worker.name)) == os.sched_getaffinity(0))
+    library.tsm_stream_destroy(stream)
+    library.tsm_model_close(model)
+
+
+def _wait_until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen within ten seconds")
 
 
 def test_models_come_and_go(library, compiled_path):
