@@ -33,7 +33,9 @@ def covers(layer: Layer) -> bool:
 def lower(layer: Layer, machine: Machine) -> KernelCall:
     """Write the kernel for `layer` and pack its weights."""
     assert isinstance(layer, Convolution)
-    shape = choose_tile(layer.out.width, layer.out.channels, machine, layer.weight[0].size)
+    shape = choose_tile(
+        layer.out.width, layer.out.channels, machine, layer.weight[0].size, layer.stride * layer.x.channels
+    )
     kernel = layer.weight.shape[2]
     return write_call(
         rule=NAME,

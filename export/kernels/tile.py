@@ -259,6 +259,16 @@ class Tile:
                     product = e.load(value, 0, lanes) * e.load(w, 0, lanes)
                     e.store(accumulator, 0, e.load(accumulator, 0, lanes) + product, lanes)
 
+    def expect(self, residual: Pointer, base: Callable[[int], Expr]) -> None:
+        """Prefetch what `finish` will add: the tile takes long enough for it to arrive."""
+        if (
+            self.machine.multiplies_by_lane
+        ):  # a prefetch costs an instruction where instructions are what counts
+            return
+        for p in range(self.pixels):
+            for u in range(self.vectors):
+                self.emitter.prefetch(residual, base(p) + u * self.lanes)
+
     def finish(
         self,
         out: Pointer,

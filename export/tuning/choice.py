@@ -73,7 +73,7 @@ class TunedTiles:
 
 def _tiles_of(found: TunedLayer) -> dict[TileQuestion, TileShape]:
     return {
-        TileQuestion(choice.pixels, choice.channels, choice.depth): TileShape(
+        TileQuestion(choice.pixels, choice.channels, choice.depth, choice.pixel_stride): TileShape(
             choice.tile_pixels, choice.tile_vectors, choice.lanes
         )
         for choice in found.choices

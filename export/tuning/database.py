@@ -33,11 +33,12 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class TileChoice:
-    """The tile for `pixels` outputs of `channels` channels, each of `depth` multiply-adds."""
+    """The tile for a question that a rule asks, see `TileQuestion`."""
 
     pixels: Positive
     channels: Positive
     depth: Positive
+    pixel_stride: Count
     tile_pixels: Positive
     tile_vectors: Positive
     lanes: Positive

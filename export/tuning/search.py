@@ -187,6 +187,7 @@ def _choice(question: TileQuestion, tile: TileShape) -> TileChoice:
         pixels=question.pixels,
         channels=question.channels,
         depth=question.depth,
+        pixel_stride=question.pixel_stride,
         tile_pixels=tile.pixels,
         tile_vectors=tile.vectors,
         lanes=tile.lanes,

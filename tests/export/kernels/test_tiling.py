@@ -73,3 +73,16 @@ def test_cheapest_tile_is_the_choice_unless_another_was_measured(pixels, channel
     tuned = replace(machine, tuned_tiles={question: tiles[-1]})
     assert choose_tile(pixels, channels, tuned, 96) == tiles[-1]
     assert choose_tile(pixels, channels, tuned, 97) == choose_tile(pixels, channels, machine, 97)
+
+
+@pytest.mark.parametrize("machine", [MACHINES["avx512"], Machine(8, 16, False)])
+def test_pixels_that_share_a_set_of_the_cache_are_few(machine):
+    crowded = choose_tile(196, 256, machine, 1024, pixel_stride=1024)
+    assert crowded.pixels <= 7
+    assert choose_tile(196, 256, machine, 1024, pixel_stride=1040) == choose_tile(196, 256, machine, 1024)
+
+
+def test_where_lanes_are_used_a_stride_changes_nothing():
+    assert choose_tile(196, 256, MACHINES["neon"], 1024, 1024) == choose_tile(
+        196, 256, MACHINES["neon"], 1024
+    )

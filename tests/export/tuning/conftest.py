@@ -35,6 +35,7 @@ def result() -> Callable[..., TunedLayer]:
                     pixels=question.pixels,
                     channels=question.channels,
                     depth=question.depth,
+                    pixel_stride=question.pixel_stride,
                     tile_pixels=tile.pixels,
                     tile_vectors=tile.vectors,
                     lanes=tile.lanes,
