@@ -35,6 +35,7 @@ from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels import unscheduled
 from tsm_edge.export.link import c_source, link_library, link_run_tool
 from tsm_edge.export.models import ClipModel
+from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE
 from tsm_edge.export.onnx_export import export_onnx
 from tsm_edge.export.plan import Plan, plan_network
 from tsm_edge.export.relax_graph import read_graph
@@ -96,8 +97,10 @@ class _Clock:
 
 
 def default_output(spec: ModelSpec, target: TargetSpec, precision: str) -> Path:
-    """Where a bundle goes by itself: dist/<model>-<target>-<precision>."""
-    return Path("dist") / f"{spec.name}-{target.name}-{precision}"
+    """Where a bundle goes by itself: dist/<model>-<target>-<precision>, the model's size named unless it is 224."""
+    size = spec.preprocess.crop_size
+    model = spec.name if size == DEFAULT_IMAGE_SIZE else f"{spec.name}-{size}px"
+    return Path("dist") / f"{model}-{target.name}-{precision}"
 
 
 def compile_bundle(

@@ -28,7 +28,7 @@ def load_checkpoint(
     Args:
         path: The file.
         labels: One name per class; by default what the file says, Jester's for the online demo, or numbers.
-        image_size: Height and width of a frame, a multiple of 32; by default what the file says, or 224.
+        image_size: Height and width of a frame, a multiple of 16; by default what the file says, or 224.
 
     Returns:
         A model in evaluation mode: clips (N, T, 3, H, W) to logits (N, T, num_classes).

@@ -42,7 +42,7 @@ def with_image_size(spec: ModelSpec, image_size: int) -> ModelSpec:
     """The same network for frames of another size.
 
     Raises:
-        UsageError: The size is not a multiple of 32, or too large.
+        UsageError: The size is not a multiple of 16, too small or too large.
     """
     resized = _rebuilt(spec, image_size)
     return replace(spec, state=resized.state, preprocess=resized.preprocess)

@@ -5,14 +5,17 @@ from pathlib import Path
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import load_checkpoint
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.models.registry import DEFAULT_MODEL, build_model
+from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE, DEFAULT_MODEL, build_model
 from tsm_edge.labels import read_labels
 
 __all__ = ["open_model"]
 
 
 def open_model(
-    name: str | None = None, checkpoint: str | Path | None = None, labels: str | Path | None = None
+    name: str | None = None,
+    checkpoint: str | Path | None = None,
+    labels: str | Path | None = None,
+    image_size: int | None = None,
 ) -> ClipModel:
     """The checkpoint's network, or the named one with random weights; the default model if neither is given.
 
@@ -20,15 +23,17 @@ def open_model(
         name: A key of `MODELS`.
         checkpoint: A file that `load_checkpoint` reads.
         labels: A text file, one label a line, in the order of the logits.
+        image_size: Height and width of a frame, a multiple of 16; the checkpoint's own, or 224, if none is given.
 
     Raises:
         UnknownModelError: No network of that name.
-        UsageError: Both a name and a checkpoint, or labels that cannot be read or do not fit.
+        UsageError: Both a name and a checkpoint, labels that cannot be read or do not fit, or a size that
+            does not.
         CheckpointError: The checkpoint cannot be read.
     """
     if name is not None and checkpoint is not None:
         raise UsageError(f"model {name} and checkpoint {checkpoint}: give one; a checkpoint tells its own")
     known = read_labels(Path(labels)) if labels is not None else None
     if checkpoint is not None:
-        return load_checkpoint(checkpoint, labels=known)
-    return build_model(name or DEFAULT_MODEL, labels=known)
+        return load_checkpoint(checkpoint, labels=known, image_size=image_size)
+    return build_model(name or DEFAULT_MODEL, labels=known, image_size=image_size or DEFAULT_IMAGE_SIZE)

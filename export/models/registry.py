@@ -16,6 +16,7 @@ from tsm_edge.labels import JESTER_LABELS, numbered_labels, smoothing_for
 from tsm_edge.specs import ModelSpec, PreprocessSpec, ShiftMode, StateSpec
 
 __all__ = [
+    "DEFAULT_IMAGE_SIZE",
     "DEFAULT_MODEL",
     "MODELS",
     "ModelEntry",
@@ -26,10 +27,11 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "mobilenetv2"
+DEFAULT_IMAGE_SIZE = 224
 
-# The deepest layers of all networks see 1 / 32 of the picture's size.
-TOTAL_STRIDE = 32
-MAX_IMAGE_SIZE = 1024
+# Networks halve the picture five times, the last time rounding up: 112 is a size that phones are given.
+SIZE_STEP = 16
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,7 @@ def build_model(
     *,
     labels: Sequence[str] | None = None,
     num_classes: int | None = None,
-    image_size: int = 224,
+    image_size: int = DEFAULT_IMAGE_SIZE,
     seed: int = 0,
 ) -> ClipModel:
     """A network of the table with seeded random weights, in evaluation mode.
@@ -90,7 +92,7 @@ def build_model(
         name: A key of `MODELS`.
         labels: One name per class; Jester's if neither they nor `num_classes` are given.
         num_classes: Length of the logits where labels have no names yet.
-        image_size: Height and width of a frame, a multiple of 32 up to 1024.
+        image_size: Height and width of a frame, a multiple of 16 from 32 to 1024.
         seed: The same seed gives the same weights.
 
     Raises:
@@ -126,17 +128,19 @@ def make_spec(
     labels: tuple[str, ...],
     trained: bool,
     width_mult: float = 1.0,
-    image_size: int = 224,
+    image_size: int = DEFAULT_IMAGE_SIZE,
     shift_div: int = 8,
     trained_shift: ShiftMode = "online",
 ) -> ModelSpec:
     """Describe a network; the state's shapes are found by running its skeleton, which has no weights.
 
     Raises:
-        UsageError: The size is not a multiple of 32, or too large.
+        UsageError: The size is not a multiple of 16, too small or too large.
     """
-    if image_size % TOTAL_STRIDE or not TOTAL_STRIDE <= image_size <= MAX_IMAGE_SIZE:
-        raise UsageError(f"image size {image_size}: give a multiple of {TOTAL_STRIDE} up to {MAX_IMAGE_SIZE}")
+    if image_size % SIZE_STEP or not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
+        raise UsageError(
+            f"image size {image_size}: give a multiple of {SIZE_STEP} from {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE}"
+        )
     with torch.device("meta"):
         skeleton = build_backbone(architecture, len(labels), width_mult)
     return ModelSpec(

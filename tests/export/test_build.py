@@ -98,9 +98,11 @@ def test_second_compile_replaces_the_first(exported_once, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_default_output_names_model_target_and_precision(small):
-    expected = Path("dist/small-raspberry-pi-5-fp32")
-    assert default_output(small.spec, TARGETS["raspberry-pi-5"], "fp32") == expected
+@pytest.mark.parametrize(("image_size", "model"), [(224, "small"), (112, "small-112px")])
+def test_default_output_names_model_target_and_precision(small, image_size, model):
+    spec = replace(small.spec, preprocess=replace(small.spec.preprocess, crop_size=image_size))
+    expected = Path(f"dist/{model}-raspberry-pi-5-fp32")
+    assert default_output(spec, TARGETS["raspberry-pi-5"], "fp32") == expected
 
 
 def test_more_cores_than_the_library_starts_threads_are_no_error(exported_once, tmp_path):

@@ -22,6 +22,12 @@ def test_the_default_is_the_default_model():
     assert open_model().spec.name == "mobilenetv2-jester"
 
 
+def test_both_kinds_take_a_size(mobilenet, tmp_path):
+    torch.save(mobilenet.backbone.state_dict(), tmp_path / "x.pth")
+    assert open_model("mobilenetv2-0.5", image_size=112).spec.input_shape == (1, 3, 112, 112)
+    assert open_model(checkpoint=tmp_path / "x.pth", image_size=64).spec.input_shape == (1, 3, 64, 64)
+
+
 def test_a_name_and_a_checkpoint_are_one_too_many():
     with pytest.raises(UsageError, match=r"model resnet18 and checkpoint x\.pth: give one"):
         open_model("resnet18", "x.pth")

@@ -6,10 +6,15 @@ from small_graph import SmallGraph
 
 from tsm_edge.errors import CompileError
 from tsm_edge.export.fusion import fuse_layers
+from tsm_edge.export.kernels import unscheduled
 from tsm_edge.export.kernels.call import ShiftBuffer, Weights
 from tsm_edge.export.layers import Tensor
 from tsm_edge.export.memory_plan import ALIGNMENT
+from tsm_edge.export.models import build_model
+from tsm_edge.export.onnx_export import export_onnx
 from tsm_edge.export.plan import plan_network
+from tsm_edge.export.relax_graph import read_graph
+from tsm_edge.export.relax_import import import_relax
 from tsm_edge.targets import TARGETS
 
 NEON = TARGETS["jetson-nano"]
@@ -128,3 +133,14 @@ def test_layer_without_a_kernel_is_refused(plan):
     with pytest.raises(CompileError, match="no kernel rule covers") as refused:
         plan(graph, (logits, kept))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "image_size"), [("mobilenetv2-0.5", 112), ("mobilenetv2-1.4", 256), ("resnet18", 160)]
+)
+def test_every_layer_of_a_network_has_a_rule(name, image_size, tmp_path):
+    export_onnx(build_model(name, image_size=image_size), tmp_path / "model.onnx")
+    network = fuse_layers(read_graph(import_relax(tmp_path / "model.onnx")))
+    for target in ("x86-64-v4", "x86-64-v2", "jetson-nano"):
+        rules = {call.rule for call in plan_network(network, TARGETS[target]).calls}
+        assert unscheduled.NAME not in rules

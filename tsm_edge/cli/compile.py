@@ -23,6 +23,12 @@ PATH = click.Path(path_type=Path)
 @click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
 @click.option(
+    "--image-size",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Height and width of a frame, a multiple of 16  [default: the checkpoint's, or 224]",
+)
+@click.option(
     "--output", metavar="DIR", type=PATH, help="The bundle's folder  [default: dist/MODEL-TARGET-PRECISION]"
 )
 @click.option(
@@ -52,6 +58,7 @@ def command(
     name: str | None,
     checkpoint: Path | None,
     labels: Path | None,
+    image_size: int | None,
     output: Path | None,
     precision: str,
     threads: int | None,
@@ -71,7 +78,7 @@ def command(
 
     with _progress(("load model", *STAGES)) as on_stage:
         on_stage("load model")
-        model = open_model(name, checkpoint, labels)
+        model = open_model(name, checkpoint, labels, image_size)
         report = compile_bundle(
             model,
             where,

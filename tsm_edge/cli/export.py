@@ -23,11 +23,22 @@ PATH = click.Path(path_type=Path)
 @click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
 @click.option(
+    "--image-size",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Height and width of a frame, a multiple of 16  [default: the checkpoint's, or 224]",
+)
+@click.option(
     "--output", metavar="FILE", type=PATH, default="model.onnx", show_default=True, help="Where to write."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    name: str | None, checkpoint: Path | None, labels: Path | None, output: Path, as_json: bool
+    name: str | None,
+    checkpoint: Path | None,
+    labels: Path | None,
+    image_size: int | None,
+    output: Path,
+    as_json: bool,
 ) -> None:
     """Write the streaming view of a network as ONNX, proved against PyTorch.
 
@@ -35,7 +46,7 @@ def command(
     """
     from tsm_edge.export import export_checked_onnx, open_model
 
-    model = open_model(name, checkpoint, labels)
+    model = open_model(name, checkpoint, labels, image_size)
     report = export_checked_onnx(model, output)
     if as_json:
         import msgspec
