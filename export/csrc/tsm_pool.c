@@ -25,8 +25,9 @@
 #define TSM_PAUSE() ((void)0)
 #endif
 
-/* About 50 microseconds on a 2 GHz core: longer than the gap between two calls of a frame. */
-#define TSM_SPINS 2000
+/* 100 to 200 microseconds on today's cores: longer than any gap between two calls of a frame, whose last chunk may take
+ * half of that, and than a caller's own work between two frames in a row. */
+#define TSM_SPINS 20000
 
 /* Chunks for each thread, as far as a kernel's units may be cut that small: the last one to finish keeps the others
  * waiting for a quarter of its share at most. */
