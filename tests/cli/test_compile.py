@@ -48,7 +48,7 @@ def test_checkpoint_with_labels_becomes_a_strict_bundle_in_dist(tsm_edge, in_fol
     report = json.loads(done.stdout)
     assert done.stderr == ""
     bundle = Bundle.open(report["bundle"])
-    assert report["bundle"] == f"dist/{bundle.manifest.model.name}-host-fp32"
+    assert report["bundle"] == f"dist/{bundle.manifest.model.name}-32px-host-fp32"
     assert report["manifest"] == json.loads((bundle.path / "manifest.json").read_text())
     assert sum(report["seconds"].values()) > 0
     assert bundle.manifest.model.labels == LABELS
@@ -71,7 +71,7 @@ def test_report_names_every_kernel_its_rule_and_what_was_verified(small):
 
 def test_cross_target_is_named_with_its_note(small):
     shown = small("--target", "jetson-nano").stdout
-    bundle = Bundle.open("dist/small-jetson-nano-fp32")
+    bundle = Bundle.open("dist/small-32px-jetson-nano-fp32")
     assert TARGETS["jetson-nano"].note in " ".join(shown.split())
     assert bundle.manifest.verification.method in shown
 
