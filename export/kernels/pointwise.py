@@ -19,7 +19,8 @@ __all__ = ["NAME", "covers", "lower"]
 NAME = "pointwise"
 
 # Weights come from far away, each panel once a frame: the next one is fetched while this one is used. Measured on
-# Zen 4: 4 to 5 % for panels of 18 and 30 KB, a loss of 2 % for those of 90 KB and more, whose lines are gone by then.
+# Zen 4: 3 to 5 % for panels of 12 and 20 KB, 1 % for 41 KB; a loss of 1 to 3 % for 74 KB and more, whose lines are gone
+# by then.
 MOST_PREFETCHED = 64 << 10
 # A residual that was written before the second cache was full of other things is asked for when its tile begins.
 LEAST_RESIDUAL = 512 << 10
