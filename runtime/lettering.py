@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from tsm_edge.runtime.opencv import load_opencv
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.preprocess import UInt8Array
 
 __all__ = ["Colour", "draw_text", "fitted", "text_width"]

@@ -14,8 +14,8 @@ from time import perf_counter
 
 import numpy as np
 
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.events import Event
-from tsm_edge.runtime.opencv import load_opencv
 from tsm_edge.runtime.overlay_panel import Status, draw_panel
 from tsm_edge.runtime.prediction import Prediction
 from tsm_edge.runtime.preprocess import UInt8Array

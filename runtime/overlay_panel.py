@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.events import Event
 from tsm_edge.runtime.lettering import Colour, draw_text, fitted, text_width
-from tsm_edge.runtime.opencv import load_opencv
 from tsm_edge.runtime.prediction import Prediction
 from tsm_edge.runtime.preprocess import UInt8Array
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tsm_edge.errors import FrameError
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.backends.base import Float32Array
-from tsm_edge.runtime.opencv import load_opencv
 from tsm_edge.specs import PreprocessSpec
 
 __all__ = ["Preprocessor", "UInt8Array", "check_frame", "normalise", "resized_size"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from tsm_edge.errors import OutputError, UsageError
 from tsm_edge.files import file_written_aside
-from tsm_edge.runtime.opencv import load_opencv
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.preprocess import UInt8Array
 
 __all__ = ["VIDEO_SUFFIXES", "VideoWriter"]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from types import TracebackType
 
-from tsm_edge.runtime.opencv import load_opencv
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.preprocess import UInt8Array
 
 __all__ = ["Window", "display_problem"]

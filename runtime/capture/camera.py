@@ -9,8 +9,8 @@ from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 from tsm_edge.errors import SourceError
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.capture.video_file import DEFAULT_FPS, VideoFile
-from tsm_edge.runtime.opencv import load_opencv
 from tsm_edge.runtime.preprocess import UInt8Array
 
 __all__ = ["Camera", "OpenCvCamera", "PlayedFile", "open_csi", "open_network", "open_usb", "without_password"]

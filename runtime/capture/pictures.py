@@ -6,9 +6,9 @@ from pathlib import Path
 from time import perf_counter
 
 from tsm_edge.errors import SourceError
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.capture.source import CapturedFrame, Source
 from tsm_edge.runtime.capture.video_file import DEFAULT_FPS
-from tsm_edge.runtime.opencv import load_opencv
 
 __all__ = ["PICTURE_SUFFIXES", "Pictures"]
 

@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Any
 
 from tsm_edge.errors import SourceError
+from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.capture.source import CapturedFrame, Source
-from tsm_edge.runtime.opencv import load_opencv
 
 __all__ = ["DEFAULT_FPS", "VideoFile"]
 
