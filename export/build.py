@@ -19,7 +19,6 @@ from tsm_edge.bundle import (
     C_HEADER,
     GOLDEN_FRAMES,
     GOLDEN_LOGITS,
-    LIBRARY,
     ONNX_MODEL,
     RUN_TOOL,
     WEIGHTS,
@@ -37,6 +36,7 @@ from tsm_edge.export.link import c_source, link_library, link_run_tool
 from tsm_edge.export.models import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE
 from tsm_edge.export.onnx_export import export_onnx
+from tsm_edge.export.phones import write_phone_files
 from tsm_edge.export.plan import Plan, plan_network
 from tsm_edge.export.relax_graph import read_graph
 from tsm_edge.export.relax_import import import_relax
@@ -177,10 +177,12 @@ def _write_library(
             source.write_text(plan_source(plan, spec, target, threads))
             write_object(plan.kernels, target, kernels)
         with clock.stage("link"):
-            link_library(source, kernels, target, directory / LIBRARY)
-            link_run_tool(source, kernels, target, directory / RUN_TOOL)
+            link_library(source, kernels, target, directory / target.library)
+            if target.libc != "darwin":  # on iOS nothing runs but apps
+                link_run_tool(source, kernels, target, directory / RUN_TOOL)
     (directory / WEIGHTS).write_bytes(plan.weights)
     shutil.copyfile(c_source(C_HEADER), directory / C_HEADER)
+    write_phone_files(directory, target)
 
 
 def _write_golden_stream(directory: Path, spec: ModelSpec) -> None:

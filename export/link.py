@@ -5,16 +5,11 @@ libc here to link against: sources are compiled against musl's headers, whose na
 driver uses them, and linked to empty libraries that carry bionic's names.
 """
 
-import os
 import platform
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
-
-from tsm_edge.errors import CompileError
+from tsm_edge.export.zig import c_source, darwin_headers, run_zig, zig_cc
 from tsm_edge.targets import TargetSpec
 
 __all__ = ["c_source", "link_library", "link_run_tool", "link_tuning_library"]
@@ -23,6 +18,8 @@ GLIBC = "2.17"
 # 16 KiB: what Android 15 asks for; larger pages than the device's do no harm.
 MAX_PAGE_SIZE = 16384
 DRIVER_SOURCES = ("tsm_driver.c", "tsm_pool.c", "tsm_cpus.c")
+# iOS gives an app no say in where its threads run.
+DARWIN_SOURCES = ("tsm_driver.c", "tsm_pool.c", "tsm_no_cpus.c")
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
 BIONIC_LIBC = (
     "calloc",
@@ -78,7 +75,7 @@ C_FLAGS = (
 
 
 def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
-    """Link `libtsm_model.so`.
+    """Link `libtsm_model.so`, or archive `libtsm_model.a` where apps load no libraries.
 
     Args:
         plan_source: The generated plan.
@@ -89,6 +86,9 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
     Raises:
         CompileError: zig refused.
     """
+    if target.libc == "darwin":
+        _archive([plan_source, *_sources(DARWIN_SOURCES)], kernels, target, path)
+        return
     _link_shared([plan_source, *_sources(DRIVER_SOURCES)], kernels, target, path, EXPORTED)
 
 
@@ -116,7 +116,7 @@ def _link_shared(
     if target.libc == "bionic":
         _link_bionic(sources, kernels, target, path, script)
         return
-    _zig_cc(
+    zig_cc(
         f"{target.architecture}-linux-gnu.{GLIBC}",
         [
             *C_FLAGS,
@@ -149,7 +149,7 @@ def link_run_tool(
         CompileError: zig refused.
     """
     native = target.libc == "gnu" and target.architecture == platform.machine()
-    _zig_cc(
+    zig_cc(
         f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
         [*C_FLAGS, *([] if symbols else ["-s"]), *([] if native else ["-static"])],
         [plan_source, *_sources((*DRIVER_SOURCES, "tsm_run.c")), kernels],
@@ -165,11 +165,23 @@ def _link_bionic(
     objects = []
     for source in sources:
         objects.append(work / f"{source.stem}.o")
-        _zig_cc(f"{target.architecture}-linux-musl", [*C_FLAGS, "-c"], [source], objects[-1])
+        zig_cc(f"{target.architecture}-linux-musl", [*C_FLAGS, "-c"], [source], objects[-1])
     libc = _empty_library(work, target)
     options = ["-shared", "--gc-sections", "--hash-style=both", "-z", f"max-page-size={MAX_PAGE_SIZE}", "-s"]
     checks = ["--no-undefined", "-z", "text", f"--version-script={script}", f"-soname={path.name}"]
-    _run_zig(["ld.lld", *options, *checks, "-o", path, *objects, kernels, libc])
+    run_zig(["ld.lld", *options, *checks, "-o", path, *objects, kernels, libc])
+
+
+def _archive(sources: Sequence[Path], kernels: Path, target: TargetSpec, path: Path) -> None:
+    """A static library of Mach-O objects; nobody links them here."""
+    work = sources[0].parent
+    system, version = target.triple.rpartition("-")[2].partition("ios")[1:]
+    objects = []
+    for source in sources:
+        objects.append(work / f"{source.stem}.o")
+        flags = [*C_FLAGS, *darwin_headers(), "-c"]
+        zig_cc(f"{target.architecture}-{system}.{version}", flags, [source], objects[-1])
+    run_zig(["ar", "--format=darwin", "rcsD", path, *objects, kernels])
 
 
 def _empty_library(work: Path, target: TargetSpec) -> Path:
@@ -177,39 +189,15 @@ def _empty_library(work: Path, target: TargetSpec) -> Path:
     source = work / "bionic.c"
     source.write_text("".join(f"void {name}(void) {{}}\n" for name in BIONIC_LIBC))
     compiled, library = work / "bionic.o", work / "libc.so"
-    _zig_cc(
+    zig_cc(
         f"{target.architecture}-linux-musl",
         ["-c", "-fPIC", "-ffreestanding", "-fno-builtin", "-w"],
         [source],
         compiled,
     )
-    _run_zig(["ld.lld", "-shared", "-soname=libc.so", "-o", library, compiled])
+    run_zig(["ld.lld", "-shared", "-soname=libc.so", "-o", library, compiled])
     return library
-
-
-def c_source(name: str) -> Path:
-    """A file of csrc/, which travels with this package."""
-    return _csrc() / name
 
 
 def _sources(names: Sequence[str]) -> list[Path]:
     return [c_source(name) for name in names]
-
-
-def _csrc() -> Path:
-    return Path(__file__).parent / "csrc"
-
-
-def _zig_cc(zig_target: str, flags: Sequence[str | Path], inputs: Sequence[Path], path: Path) -> None:
-    _run_zig(["cc", "-target", zig_target, *flags, f"-I{_csrc()}", *inputs, "-o", path])
-
-
-def _run_zig(arguments: Sequence[str | Path]) -> None:
-    command = [sys.executable, "-m", "ziglang", *map(str, arguments)]
-    cache = str(platformdirs.user_cache_path("tsm-edge") / "zig")
-    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if result.returncode:
-        lines = result.stderr.strip().splitlines() or ["no message"]
-        first = next((line for line in lines if "error" in line), lines[-1])
-        raise CompileError(f"zig {arguments[0]} failed: {first}")

@@ -66,6 +66,8 @@ def _replay(arguments: list[str], complaint: str) -> tuple[_Outcome, bool]:
 def _how_to_run(target: TargetSpec) -> tuple[tuple[str, ...] | None, str]:
     if not missing_here(target):
         return (), "native"
+    if target.libc == "darwin":
+        return None, "not run and not linked: that takes Xcode and an iPhone"
     emulator = EMULATORS.get(target.architecture)
     if emulator and shutil.which(emulator[0]):
         return emulator, f"{emulator[0]} (emulated)"

@@ -3,12 +3,13 @@
 | file | what it is |
 |---|---|
 | manifest.json | model, preprocessing, state, target, versions, hashes |
-| libtsm_model.so | kernels and driver, the C interface of tsm_edge.h |
+| libtsm_model.so | kernels and driver, the C interface of tsm_edge.h; libtsm_model.a for iOS |
 | weights.bin | packed weights, memory-mapped |
 | model.onnx | the same network, portable: the reference |
 | golden_frames.npy | (T, H, W, 3) uint8 RGB frames of network size |
 | golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
-| tsm_edge.h, tsm-run | the C interface and, for cross targets, a static replay tool |
+| tsm_edge.h, tsm-run | the C interface and, but for iOS, a static replay tool |
+| module.modulemap | iOS: lets Swift import the C interface |
 """
 
 import hashlib

@@ -5,7 +5,9 @@
 #include <sched.h>
 
 typedef struct tsm_cpus {
+#ifdef __linux__
   cpu_set_t allowed; /* those that this process may use */
+#endif
   int count;         /* 0 where the system does not say */
 } tsm_cpus;
 

@@ -15,7 +15,7 @@ from tsm_edge.export.kernels.rules import lower_layer
 from tsm_edge.export.link import BIONIC_LIBC, MAX_PAGE_SIZE, c_source, link_library
 from tsm_edge.targets import TARGETS, host_target
 
-NAMES = ["host", *TARGETS]
+NAMES = ["host", *(name for name, target in TARGETS.items() if target.libc != "darwin")]
 # glibc before 2.34 keeps threads in a library of their own.
 GLIBC_LIBRARIES = {"libc.so.6", "libpthread.so.0", "ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2"}
 # What the C start files ask for if it is there.

@@ -15,6 +15,7 @@ ASKED_FOR = {
     "galaxy-note8-snapdragon",
     "android-arm64",
     "android-arm64-dotprod",
+    "ios-arm64",
     "raspberry-pi-4",
     "raspberry-pi-5",
     "x86-64-v2",
@@ -43,7 +44,9 @@ class TestEveryEntry:
         assert target.vector_floats * 32 == target.vector_bits
 
     def test_triple_and_libc_belong_together(self, target):
-        assert target.triple.endswith({"gnu": "-linux-gnu", "bionic": "-linux-android"}[target.libc])
+        assert target.triple.endswith(
+            {"gnu": "-linux-gnu", "bionic": "-linux-android", "darwin": "-apple-ios15.0"}[target.libc]
+        )
 
     def test_features_are_switches(self, target):
         assert all(re.fullmatch(r"[+-][a-z0-9-]+", feature) for feature in target.features)

@@ -126,7 +126,7 @@ def _show(report: "CompileReport") -> None:
     files = manifest.files
     rows = {
         "bundle": f"{report.bundle.path} ({sum(file.size_bytes for file in files.values()) / 1e6:.1f} MB, "
-        f"library {files['libtsm_model.so'].size_bytes / 1e3:.0f} KB)",
+        f"library {files[manifest.target.library].size_bytes / 1e3:.0f} KB)",
         "target": f"{manifest.target.name}: {manifest.target.description}, {manifest.threads} threads",
         "network": f"{manifest.model.name}, {manifest.precision}, {manifest.model.weights_note or 'trained weights'}",
         "memory": f"arena {manifest.arena_bytes / 1e6:.1f} MB, weights {manifest.weight_bytes / 1e6:.1f} MB, "

@@ -71,7 +71,7 @@ def _machine() -> str:
 
 
 def _system_of(target: TargetSpec) -> str:
-    return "android" if target.libc == "bionic" else "linux"
+    return {"gnu": "linux", "bionic": "android", "darwin": "ios"}[target.libc]
 
 
 def _closest_entry(system: str, machine: str, cpuinfo: Path) -> TargetSpec:

@@ -5,7 +5,7 @@ from typing import Literal
 
 __all__ = ["Libc", "TargetSpec"]
 
-Libc = Literal["gnu", "bionic"]
+Libc = Literal["gnu", "bionic", "darwin"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class TargetSpec:
         vector_registers: How many of them the architecture has.
         l1d_bytes, l2_bytes: Data caches that one core can count on.
         threads: Default number of threads, the physical big cores.
-        libc: "gnu" links against glibc 2.17 symbols at most, "bionic" against Android's unversioned ones.
+        libc: "gnu" links against glibc 2.17 symbols at most, "bionic" against Android's unversioned ones;
+            "darwin" makes a static library for Xcode to link.
         latency_target_ms: What a frame may take on this device, if somebody promised it.
         device_match: Substrings of the device's own name by which a benchmark knows it is on it.
         note: What a report must say, such as a half that is missing.
@@ -47,6 +48,11 @@ class TargetSpec:
     def architecture(self) -> str:
         """First part of the triple: "aarch64" or "x86_64"."""
         return self.triple.partition("-")[0]
+
+    @property
+    def library(self) -> str:
+        """Name of the library in a bundle: one to load, or on iOS, where apps load none, one to link."""
+        return "libtsm_model.a" if self.libc == "darwin" else "libtsm_model.so"
 
     @property
     def vector_floats(self) -> int:

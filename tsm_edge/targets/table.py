@@ -125,6 +125,16 @@ _TABLE = (
         source="Android NDK ABI guide; Arm Cortex-A76 core manual",
     ),
     _aarch64(
+        "ios-arm64",
+        "apple-a9",
+        "any 64-bit iPhone or iPad with iOS 15 (static library for Xcode)",
+        triple="aarch64-apple-ios15.0",
+        libc="darwin",
+        threads=2,
+        note="compiled and inspected only: never linked into an app and never run",
+        source="Apple, devices that iOS 15 runs on: the A9 is the oldest, with two cores; its caches are not published",
+    ),
+    _aarch64(
         "raspberry-pi-4",
         "cortex-a72",
         "Raspberry Pi 4, four Cortex-A72 cores",

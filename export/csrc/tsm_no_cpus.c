@@ -1,0 +1,14 @@
+/* For systems that give a program no say in which processor a thread wakes up on: iOS places threads itself. */
+#include "tsm_cpus.h"
+
+void tsm_cpus_read(tsm_cpus *cpus) { cpus->count = 0; }
+
+long tsm_thread_number(void) { return 0; }
+
+void tsm_cpus_bind(const tsm_cpus *cpus, long thread, int index) {
+  (void)cpus;
+  (void)thread;
+  (void)index;
+}
+
+void tsm_cpus_release(const tsm_cpus *cpus) { (void)cpus; }
