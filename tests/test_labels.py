@@ -1,7 +1,15 @@
 import pytest
 
 from tsm_edge.errors import UsageError
-from tsm_edge.labels import JESTER_LABELS, JESTER_SMOOTHING, numbered_labels, read_labels, smoothing_for
+from tsm_edge.labels import (
+    DATASETS,
+    JESTER_LABELS,
+    JESTER_SMOOTHING,
+    dataset_labels,
+    numbered_labels,
+    read_labels,
+    smoothing_for,
+)
 from tsm_edge.specs import SmoothingSpec
 
 
@@ -61,3 +69,29 @@ def test_missing_file_and_folder_are_named(tmp_path):
         read_labels(tmp_path / "absent.txt")
     with pytest.raises(UsageError, match="Is a directory"):
         read_labels(tmp_path)
+
+
+def test_datasets_have_as_many_classes_as_their_papers_say():
+    counts = {dataset: len(dataset_labels(dataset)) for dataset in DATASETS}
+    assert counts == {
+        "jester": 27,
+        "kinetics-400": 400,
+        "something-something-v1": 174,
+        "something-something-v2": 174,
+    }
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_datasets_classes_are_named_once_and_in_alphabetical_order(dataset):
+    labels = dataset_labels(dataset)
+    assert list(labels) == sorted(set(labels))
+    assert all(label == label.strip() != "" for label in labels)
+
+
+def test_first_and_last_classes_are_the_known_ones():
+    assert dataset_labels("kinetics-400")[0::399] == ("abseiling", "zumba")
+    something = dataset_labels("something-something-v2")
+    assert something[0::173] == (
+        "Approaching something with your camera",
+        "Wiping something off of something",
+    )

@@ -5,10 +5,8 @@ the default model, the versions of the packages that compile, the machine's targ
 one of them changes, the name does, and nothing stale is found. Processes that want a bundle at once wait for the first.
 """
 
-import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +17,8 @@ import platformdirs
 from tsm_edge import __version__
 from tsm_edge.bundle import Bundle
 from tsm_edge.environment import half_versions
-from tsm_edge.errors import BundleError, MissingDependencyError, OutputError
+from tsm_edge.errors import BundleError, MissingDependencyError
+from tsm_edge.locks import directory_locked
 from tsm_edge.targets import TargetSpec, host_target
 
 __all__ = ["cache_directory", "host_bundle"]
@@ -50,7 +49,7 @@ def host_bundle(announce: Callable[[str], None] = lambda _: None, *, directory: 
     directory = directory or cache_directory()
     path = directory / f"host-{_fingerprint(target)}"
     if not _is_usable(path):
-        with _lock(directory, announce):
+        with directory_locked(directory, lambda: announce("waiting for another process that compiles")):
             if not _is_usable(path):
                 announce("compiling the default model for this machine, once")
                 _compile(target, path, announce)
@@ -101,25 +100,6 @@ def _source_files() -> list[Path]:
         file for folder in folders for file in folder.rglob("*") if file.suffix != ".pyc" and file.is_file()
     ]
     return sorted((*files, *Path(__file__).parent.glob("*.py")))
-
-
-@contextmanager
-def _lock(directory: Path, announce: Callable[[str], None]) -> Iterator[None]:
-    """Hold the cache's lock, which the system releases when a process dies."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("w")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the cache {directory}: {error.strerror}; set XDG_CACHE_HOME"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            announce("waiting for another process that compiles")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _remove_old(directory: Path) -> None:

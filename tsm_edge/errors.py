@@ -5,6 +5,7 @@ TsmEdgeError
 │   ├── UnknownTargetError
 │   └── UnknownModelError
 ├── MissingDependencyError  an optional half is not installed
+├── FetchError              a published file cannot be downloaded, or what came is something else
 ├── CheckpointError         a checkpoint is truncated, foreign, wrongly shaped or malicious
 ├── ExportError             the ONNX model does not do what the torch model does
 ├── CompileError            TVM, a kernel rule or the linker refused
@@ -26,6 +27,7 @@ __all__ = [
     "CheckpointError",
     "CompileError",
     "ExportError",
+    "FetchError",
     "FrameError",
     "MissingDependencyError",
     "OutputError",
@@ -58,6 +60,10 @@ class UnknownModelError(UsageError):
 
 class MissingDependencyError(TsmEdgeError):
     """An optional package is not installed."""
+
+
+class FetchError(TsmEdgeError):
+    """A published file could not be downloaded; what was cached before is as it was."""
 
 
 class CheckpointError(TsmEdgeError):

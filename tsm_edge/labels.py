@@ -1,11 +1,24 @@
 """Names of classes, and how the published demo smooths them."""
 
 from pathlib import Path
+from typing import Literal, get_args
 
 from tsm_edge.errors import UsageError
 from tsm_edge.specs import SmoothingSpec
 
-__all__ = ["JESTER_LABELS", "JESTER_SMOOTHING", "numbered_labels", "read_labels", "smoothing_for"]
+__all__ = [
+    "DATASETS",
+    "JESTER_LABELS",
+    "JESTER_SMOOTHING",
+    "Dataset",
+    "dataset_labels",
+    "numbered_labels",
+    "read_labels",
+    "smoothing_for",
+]
+
+Dataset = Literal["jester", "kinetics-400", "something-something-v1", "something-something-v2"]
+DATASETS: tuple[Dataset, ...] = get_args(Dataset)
 
 # The 20BN-Jester classes in alphabetical order, which is the order of the published online model's logits.
 JESTER_LABELS = (
@@ -57,6 +70,15 @@ JESTER_SMOOTHING = SmoothingSpec(
 def smoothing_for(labels: tuple[str, ...]) -> SmoothingSpec:
     """The published smoothing for Jester's labels, a plain mean with hysteresis for others."""
     return JESTER_SMOOTHING if labels == JESTER_LABELS else SmoothingSpec()
+
+
+def dataset_labels(dataset: Dataset) -> tuple[str, ...]:
+    """Names of a dataset's classes in the order of the published networks' logits; see label_lists/SOURCES.md."""
+    if dataset == "jester":
+        return JESTER_LABELS
+    name = "something-something" if dataset.startswith("something") else dataset
+    path = Path(__file__).parent / "label_lists" / f"{name}.txt"
+    return tuple(path.read_text("utf-8").splitlines())
 
 
 def numbered_labels(num_classes: int) -> tuple[str, ...]:

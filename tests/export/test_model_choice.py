@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from published_checkpoints import online_demo, published
 
-from tsm_edge.errors import UnknownModelError, UsageError
-from tsm_edge.export import open_model
+from tsm_edge.errors import CheckpointError, UnknownModelError, UsageError
+from tsm_edge.export import build_model, open_model
+from tsm_edge.labels import JESTER_LABELS, dataset_labels
+from tsm_edge.published import PUBLISHED
+from tsm_edge.published.store import checkpoint_directory, identify
 
 
 def test_a_named_network_gets_the_labels_of_the_file(tmp_path):
@@ -36,3 +42,54 @@ def test_a_name_and_a_checkpoint_are_one_too_many():
 def test_an_unknown_name_is_refused():
     with pytest.raises(UnknownModelError, match="unknown model 'alexnet'"):
         open_model("alexnet")
+
+
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """Put what torch saves of a network's tensors into the cache, as if a published file had been fetched."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def fetched_(name, content):
+        path = checkpoint_directory() / PUBLISHED[name].file_name
+        path.parent.mkdir(parents=True)
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+        monkeypatch.setitem(PUBLISHED, name, replace(PUBLISHED[name], git_blob=identify(path).git_blob))
+        return path
+
+    return fetched_
+
+
+def test_official_online_layout_loads_by_its_published_name(fetched):
+    network = build_model("mobilenetv2")
+    content = online_demo(network)
+    assert len(content) == 314, "tensors of the published file"
+    path = fetched("jester-mobilenetv2-online", content)
+    # The published file has 9,225,904 bytes: its tensors came from a GPU, whose name is longer.
+    assert 9_225_000 < path.stat().st_size < 9_226_000
+    spec = open_model(checkpoint="jester-mobilenetv2-online").spec
+    assert (spec.name, spec.labels, spec.trained_shift) == (
+        "mobilenetv2-jester-online",
+        JESTER_LABELS,
+        "online",
+    )
+
+
+def test_fetched_checkpoints_classes_are_called_as_its_dataset_calls_them(fetched):
+    labels = dataset_labels("something-something-v1")
+    network = build_model("resnet50", labels=labels, image_size=32)
+    fetched("something-v1-resnet50-8f", published(network))
+    spec = open_model(checkpoint="something-v1-resnet50-8f").spec
+    assert (spec.labels, spec.trained_shift) == (labels, "offline")
+
+
+def test_file_of_that_name_comes_first(mobilenet, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(mobilenet.backbone.state_dict(), "jester-mobilenetv2-online")
+    assert open_model(checkpoint="jester-mobilenetv2-online").spec.width_mult == 0.5
+
+
+def test_altered_copy_is_not_opened(fetched):
+    path = fetched("something-v1-resnet50-8f", {})
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match="is not what was fetched"):
+        open_model(checkpoint="something-v1-resnet50-8f")

@@ -20,7 +20,7 @@ PATH = click.Path(path_type=Path)
     "--target", required=True, metavar="T", help="A name that `tsm-edge targets` lists, or TVM target JSON."
 )
 @click.option("--model", "name", metavar="NAME", help="Network to build, see `tsm-edge export --help`.")
-@click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read.")
+@click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read, or what `fetch` has.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
 @click.option(
     "--image-size",

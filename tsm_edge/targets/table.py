@@ -127,7 +127,7 @@ _TABLE = (
     _aarch64(
         "ios-arm64",
         "apple-a9",
-        "any 64-bit iPhone or iPad with iOS 15 (static library for Xcode)",
+        "any iPhone with iOS 15 (static library)",
         triple="aarch64-apple-ios15.0",
         libc="darwin",
         threads=2,
