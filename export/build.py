@@ -27,7 +27,7 @@ from tsm_edge.bundle import (
 )
 from tsm_edge.errors import CompileError, UsageError
 from tsm_edge.export.codegen import check_processor, write_object
-from tsm_edge.export.driver_source import plan_source
+from tsm_edge.export.driver_source import ABI_VERSION, plan_source
 from tsm_edge.export.fusion import fuse_layers
 from tsm_edge.export.golden import golden_frames, golden_logits
 from tsm_edge.export.interruptions import interruptions_held
@@ -61,8 +61,7 @@ STAGES = (
     "verify",
 )
 PACKAGES = ("apache-tvm", "apache-tvm-ffi", "numpy", "onnx", "onnxruntime", "torch", "ziglang")
-ABI_VERSION = 1
-# What tsm_driver.c starts at most.
+# What tsm_model.c starts at most.
 MAX_THREADS = 64
 
 
@@ -147,7 +146,7 @@ def compile_bundle(
         with clock.stage("export ONNX"):
             spec = export_onnx(model, directory / ONNX_MODEL)
         plan = _plan(directory / ONNX_MODEL, target, tuning, strict, clock)
-        _write_library(plan, spec, target, threads, directory, clock)
+        _write_library(plan, spec, target, threads, precision, directory, clock)
         with clock.stage("record golden stream"):
             _write_golden_stream(directory, spec)
         with clock.stage("verify"):
@@ -169,12 +168,18 @@ def _plan(onnx_path: Path, target: TargetSpec, tuning: TunedTiles, strict: bool,
 
 
 def _write_library(
-    plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int, directory: Path, clock: _Clock
+    plan: Plan,
+    spec: ModelSpec,
+    target: TargetSpec,
+    threads: int,
+    precision: str,
+    directory: Path,
+    clock: _Clock,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="tsm-edge-") as name:
         source, kernels = Path(name) / "plan.c", Path(name) / "kernels.o"
         with clock.stage("compile kernels"), interruptions_held():
-            source.write_text(plan_source(plan, spec, target, threads))
+            source.write_text(plan_source(plan, spec, target, threads, precision))
             write_object(plan.kernels, target, kernels)
         with clock.stage("link"):
             link_library(source, kernels, target, directory / target.library)

@@ -17,9 +17,20 @@ __all__ = ["c_source", "link_library", "link_run_tool", "link_tuning_library"]
 GLIBC = "2.17"
 # 16 KiB: what Android 15 asks for; larger pages than the device's do no harm.
 MAX_PAGE_SIZE = 16384
-DRIVER_SOURCES = ("tsm_driver.c", "tsm_pool.c", "tsm_cpus.c")
+DRIVER_SOURCES = (
+    "tsm_info.c",
+    "tsm_model.c",
+    "tsm_stream.c",
+    "tsm_image.c",
+    "tsm_view.c",
+    "tsm_pixels.c",
+    "tsm_cpu.c",
+    "tsm_weights.c",
+    "tsm_pool.c",
+    "tsm_cpus.c",
+)
 # iOS gives an app no say in where its threads run.
-DARWIN_SOURCES = ("tsm_driver.c", "tsm_pool.c", "tsm_no_cpus.c")
+DARWIN_SOURCES = (*(name for name in DRIVER_SOURCES if name != "tsm_cpus.c"), "tsm_no_cpus.c")
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
 BIONIC_LIBC = (
     "calloc",
@@ -43,12 +54,15 @@ BIONIC_LIBC = (
     "pthread_mutex_init",
     "pthread_mutex_lock",
     "pthread_mutex_unlock",
+    "read",
     "__sched_cpucount",
     "sched_getaffinity",
     "sched_getcpu",
     "sched_setaffinity",
     "sched_yield",
+    "snprintf",
     "syscall",
+    "vsnprintf",
 )
 # The kernels' own symbols are visible in their object file; the library shows the C interface alone.
 EXPORTED = (
@@ -56,8 +70,10 @@ EXPORTED = (
     "tsm_status_text",
     "tsm_get_info",
     "tsm_call_name",
+    "tsm_metadata_json",
     "tsm_model_*",
     "tsm_stream_*",
+    "tsm_image_to_frame",
 )
 # Plain for ctypes, and as TVM's runtime calls functions, for boards.
 TUNING_EXPORTED = ("tsm_tune_*", "__tvm_ffi_*")

@@ -48,7 +48,7 @@ def manifest(spec: ModelSpec) -> Manifest:
         target=TARGETS["x86-64-v3"],
         precision="fp32",
         threads=1,
-        abi_version=1,
+        abi_version=2,
         arena_bytes=4096,
         weight_bytes=64,
         kernels=(KernelRecord(name="k0", rule="pointwise", layer="head", flop=10, bytes_moved=20),),

@@ -23,8 +23,8 @@
   X(calloc) X(clock_gettime) X(close) X(free) X(lseek) X(memcpy) X(memset) X(mmap) X(munmap) X(open) \
   X(posix_memalign) X(pthread_cond_broadcast) X(pthread_cond_destroy) X(pthread_cond_init) X(pthread_cond_wait) \
   X(pthread_create) X(pthread_join) X(pthread_mutex_destroy) X(pthread_mutex_init) X(pthread_mutex_lock) \
-  X(pthread_mutex_unlock) X(__sched_cpucount) X(sched_getaffinity) X(sched_getcpu) X(sched_setaffinity) \
-  X(sched_yield) X(syscall)
+  X(pthread_mutex_unlock) X(read) X(__sched_cpucount) X(sched_getaffinity) X(sched_getcpu) X(sched_setaffinity) \
+  X(sched_yield) X(snprintf) X(syscall) X(vsnprintf)
 #define ENTRY(name) {#name, (void *)name},
 static const struct { const char *name; void *address; } names[] = {NAMES(ENTRY)};
 

@@ -9,12 +9,20 @@
 /* A cache line, and the widest vector. */
 #define TSM_ALIGNMENT 64
 
-/* At least `bytes`, zeroed, so that a kernel never meets a NaN of an earlier life; null if there is no memory. */
-static inline unsigned char *tsm_allocate(int64_t bytes) {
+static inline size_t tsm_aligned_size(int64_t bytes) {
+  return ((size_t)bytes + TSM_ALIGNMENT) / TSM_ALIGNMENT * TSM_ALIGNMENT;
+}
+
+/* At least `bytes`, of which none costs memory before it is written; null if there is no memory. */
+static inline void *tsm_reserve(int64_t bytes) {
   void *memory = NULL;
-  size_t size = ((size_t)bytes + TSM_ALIGNMENT) / TSM_ALIGNMENT * TSM_ALIGNMENT;
-  if (posix_memalign(&memory, TSM_ALIGNMENT, size)) return NULL;
-  memset(memory, 0, size);
+  return posix_memalign(&memory, TSM_ALIGNMENT, tsm_aligned_size(bytes)) ? NULL : memory;
+}
+
+/* The same, zeroed, so that a kernel never meets a NaN of an earlier life. */
+static inline unsigned char *tsm_allocate(int64_t bytes) {
+  unsigned char *memory = tsm_reserve(bytes);
+  if (memory) memset(memory, 0, tsm_aligned_size(bytes));
   return memory;
 }
 

@@ -1,4 +1,4 @@
-/* For systems that give a program no say in which processor a thread wakes up on: iOS places threads itself. */
+/* For systems that give a program no say in which processor a thread runs on: iOS places threads itself. */
 #include "tsm_cpus.h"
 
 void tsm_cpus_read(tsm_cpus *cpus) { cpus->count = 0; }
@@ -11,4 +11,15 @@ void tsm_cpus_bind(const tsm_cpus *cpus, long thread, int index) {
   (void)index;
 }
 
-void tsm_cpus_release(const tsm_cpus *cpus) { (void)cpus; }
+void tsm_cpus_keep_biggest(tsm_cpus *cpus, const char *folder, int number) {
+  (void)cpus;
+  (void)folder;
+  (void)number;
+}
+
+void tsm_cpus_restrict(const tsm_cpus *cpus) { (void)cpus; }
+
+void tsm_cpus_enter(const tsm_cpus *cpus, tsm_cpus *before) {
+  (void)cpus;
+  tsm_cpus_read(before);
+}

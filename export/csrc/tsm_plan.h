@@ -28,15 +28,21 @@ typedef struct tsm_shift_buffer {
 
 typedef struct tsm_plan {
   int32_t height, width, num_classes;
-  float mean[3], std[3]; /* how a frame is normalised, of pixels divided by 255 */
+  int32_t resize_short_side; /* what an image is resized to before its middle is cut out */
+  const float *levels; /* [3][256]: what the network is given for each level of R, G, B */
   int64_t arena_bytes, scratch_bytes, weight_bytes, state_bytes, logits_offset; /* scratch: a thread */
   int32_t num_calls, num_shift_buffers, default_threads;
   const tsm_call *calls;
   const tsm_shift_buffer *shift_buffers;
   double latency_target_ms; /* 0: none */
-  const char *target, *note;
+  const char *target, *note, *metadata; /* metadata: JSON */
 } tsm_plan;
 
 extern const tsm_plan tsm_model_plan;
+
+/* Floats of a stream's state. */
+static inline int32_t tsm_state_floats(void) {
+  return (int32_t)(tsm_model_plan.state_bytes / (int64_t)sizeof(float));
+}
 
 #endif

@@ -8,7 +8,6 @@
  */
 #include "tsm_pool.h"
 
-#include "tsm_cpus.h"
 #include "tsm_memory.h"
 
 #include <pthread.h>
@@ -113,7 +112,7 @@ static uint32_t sleep_until_call(tsm_worker *worker, uint32_t seen) {
   placed = worker->placed;
   worker->asleep = worker->placed = 0;
   pthread_mutex_unlock(&pool->mutex);
-  if (placed) tsm_cpus_release(&pool->cpus);
+  if (placed) tsm_cpus_restrict(&pool->cpus);
   return now;
 }
 
@@ -133,6 +132,7 @@ static void *work(void *argument) {
   tsm_pool *pool = worker->pool;
   uint32_t seen = 0;
   worker->number = tsm_thread_number();
+  tsm_cpus_restrict(&pool->cpus);
   for (;;) {
     seen = wait_for_call(worker, seen);
     if (atomic_load_explicit(&pool->stopping, memory_order_acquire)) return NULL;
@@ -178,12 +178,12 @@ static int start_workers(tsm_pool *pool) {
   return 1;
 }
 
-tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes) {
+tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes, const tsm_cpus *cpus) {
   tsm_pool *pool = calloc(1, sizeof *pool + (size_t)num_threads * sizeof pool->workers[0]);
   if (!pool) return NULL;
   pool->num_threads = num_threads;
   pool->scratch_bytes = scratch_bytes;
-  tsm_cpus_read(&pool->cpus);
+  pool->cpus = *cpus;
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pool->scratch = tsm_allocate(scratch_bytes * num_threads);

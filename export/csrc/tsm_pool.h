@@ -2,12 +2,13 @@
 #ifndef TSM_POOL_H
 #define TSM_POOL_H
 
+#include "tsm_cpus.h"
 #include "tsm_plan.h"
 
 typedef struct tsm_pool tsm_pool;
 
-/* Null if memory or a thread cannot be had; each thread gets scratch_bytes of its own. */
-tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes);
+/* Threads that run on these processors, each with scratch_bytes of its own; null if memory or a thread cannot be had. */
+tsm_pool *tsm_pool_create(int num_threads, int64_t scratch_bytes, const tsm_cpus *cpus);
 void tsm_pool_destroy(tsm_pool *pool);
 
 /* Run all units of `call` on whichever threads are at hand, and return when all are done. */

@@ -80,8 +80,7 @@ static void normalise(const unsigned char *pixels, float *frame) {
   int count = plan->height * plan->width, pixel, channel;
   for (pixel = 0; pixel < count; pixel++)
     for (channel = 0; channel < 3; channel++)
-      frame[channel * count + pixel] =
-          ((float)pixels[3 * pixel + channel] / 255.0f - plan->mean[channel]) / plan->std[channel];
+      frame[channel * count + pixel] = plan->levels[256 * channel + pixels[3 * pixel + channel]];
 }
 
 /* The larger one; a NaN that was met once stays. */

@@ -16,8 +16,9 @@ from tsm_edge.targets import missing_here
 
 __all__ = ["CompiledBackend", "CompiledStream", "open_backend"]
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 MAX_THREADS = 64
+MESSAGE_BYTES = 512
 STATUS_OK = 0
 STATUS_VALUE = -6
 
@@ -40,10 +41,26 @@ class _Info(ctypes.Structure):
     )
 
 
+class _Options(ctypes.Structure):
+    """`tsm_model_options` of tsm_edge.h."""
+
+    _fields_ = (
+        ("size", ctypes.c_int32),
+        ("num_threads", ctypes.c_int32),
+        ("device", ctypes.c_int32),
+        ("affinity", ctypes.c_int32),
+        ("weights_path", ctypes.c_char_p),
+        ("weights", ctypes.c_void_p),
+        ("weight_bytes", ctypes.c_int64),
+        ("message", ctypes.c_char_p),
+        ("message_bytes", ctypes.c_int32),
+    )
+
+
 # Argument types of the functions that are called here; all of these return a status.
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "tsm_get_info": (ctypes.POINTER(_Info),),
-    "tsm_model_open": (ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p)),
+    "tsm_model_open_with": (ctypes.POINTER(_Options), ctypes.POINTER(ctypes.c_void_p)),
     "tsm_stream_create": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)),
     "tsm_stream_step": (ctypes.c_void_p, _FLOATS, _FLOATS),
     "tsm_stream_profile": (ctypes.c_void_p, _FLOATS, _FLOATS, _DOUBLES),
@@ -87,6 +104,22 @@ class _Library:
                 f"{text}; the stream is as before"
             )
         raise BundleError(f"{name}: {text}")
+
+    def open_model(self, weights: Path, threads: int) -> ctypes.c_void_p:
+        """A model with its weights mapped and its threads started."""
+        model, message = ctypes.c_void_p(), ctypes.create_string_buffer(MESSAGE_BYTES)
+        options = _Options(
+            size=ctypes.sizeof(_Options),
+            num_threads=threads,
+            weights_path=os.fsencode(weights),
+            message=ctypes.cast(message, ctypes.c_char_p),
+            message_bytes=MESSAGE_BYTES,
+        )
+        status = self.functions.tsm_model_open_with(ctypes.byref(options), ctypes.byref(model))
+        if status != STATUS_OK:
+            text = message.value.decode(errors="replace") or self.functions.tsm_status_text(status).decode()
+            raise BundleError(text)
+        return model
 
 
 class CompiledStream:
@@ -145,10 +178,9 @@ class CompiledBackend:
         self.threads = threads
         self._library = library
         self._info = _Info()
-        self._model = ctypes.c_void_p()
         library.call("tsm_get_info", ctypes.byref(self._info))
         _check_info(self._info, spec, weights)
-        library.call("tsm_model_open", os.fsencode(weights), threads, ctypes.byref(self._model))
+        self._model = library.open_model(weights, threads)
 
     def open_stream(self) -> CompiledStream:
         """A new stream with zero shift buffers."""

@@ -52,7 +52,7 @@ def test_manifest_says_that_nothing_ran(bundle):
 
 def test_every_member_is_an_object_for_64_bit_arm_and_ios_15(library):
     objects = mach_objects(library)
-    assert {"tsm_driver.o", "tsm_pool.o", "plan.o", "kernels.o"} <= set(objects)
+    assert {"tsm_cpu.o", "tsm_pool.o", "plan.o", "kernels.o"} <= set(objects)
     for name, found in objects.items():
         assert (found.cpu, found.filetype, found.platform, found.least_version) == (
             "arm64",

@@ -1,18 +1,23 @@
+import dataclasses
+import json
 import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from small_graph import SmallGraph
 
+from tsm_edge.errors import CompileError
 from tsm_edge.export.codegen import write_object
 from tsm_edge.export.driver_source import plan_source
 from tsm_edge.export.fusion import fuse_layers
 from tsm_edge.export.link import c_source
 from tsm_edge.export.plan import plan_network
-from tsm_edge.specs import PreprocessSpec
-from tsm_edge.targets import host_target
+from tsm_edge.runtime.preprocess import normalise
+from tsm_edge.specs import ModelSpec, PreprocessSpec
+from tsm_edge.targets import TargetSpec, host_target
 
 # Says what a compiler makes of the generated tables: a field or an entry a line.
 PRINTER = r"""
@@ -22,7 +27,8 @@ int main(void) {
   const tsm_plan *p = &tsm_model_plan;
   int i;
   printf("size %d %d %d\n", p->height, p->width, p->num_classes);
-  printf("mean %a %a %a\nstd %a %a %a\n", p->mean[0], p->mean[1], p->mean[2], p->std[0], p->std[1], p->std[2]);
+  for (i = 0; i < 3 * 256; i++) printf("level %a\n", p->levels[i]);
+  printf("resize %d\nmetadata %s\n", p->resize_short_side, p->metadata);
   printf("bytes %lld %lld %lld\n", (long long)p->arena_bytes, (long long)p->weight_bytes, (long long)p->state_bytes);
   printf("logits %lld\nthreads %d\n", (long long)p->logits_offset, p->default_threads);
   for (i = 0; i < p->num_calls; i++) printf("call %s %d\n", p->calls[i].name, p->calls[i].units);
@@ -99,10 +105,6 @@ def test_tables_say_what_the_plan_says(compiled, plan, graph):
     assert said["note"] == [""]
 
 
-def floats(words):
-    return [float.fromhex(word) for word in words.split()]
-
-
 @pytest.mark.parametrize(
     ("mean", "std"),
     [
@@ -115,8 +117,28 @@ def floats(words):
 def test_normalisation_is_exact(compiled, graph, mean, std):
     preprocess = PreprocessSpec(resize_short_side=8, crop_size=8, mean=mean, std=std)
     said = compiled(graph.spec(preprocess=preprocess), host_target())
-    assert floats(said["mean"][0]) == [float(np.float32(value)) for value in mean]
-    assert floats(said["std"][0]) == [float(np.float32(value)) for value in std]
+    every_level = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+    np.testing.assert_array_equal(
+        [float.fromhex(level) for level in said["level"]], normalise(every_level, preprocess).ravel()
+    )
+    assert said["resize"] == ["8"]
+
+
+def test_normalisation_beyond_float32_is_refused(plan, graph):
+    preprocess = PreprocessSpec(resize_short_side=8, crop_size=8, std=(1e-300, 1.0, 1.0))
+    with pytest.raises(CompileError, match="leaves float32"):
+        plan_source(plan, graph.spec(preprocess=preprocess), host_target(), 1)
+
+
+def test_metadata_is_the_manifests(compiled, graph):
+    labels = ("plain", 'a "quote"', "back\\slash ??/", "Händeschütteln 手 👋", "nul \x00 and\nline")
+    spec = dataclasses.replace(graph.spec(), labels=labels)
+    said = compiled(spec, host_target(), threads=3)["metadata"][0]
+    assert said.isascii()
+    fields = json.loads(said)
+    assert msgspec.convert(fields["model"], ModelSpec) == spec
+    assert msgspec.convert(fields["target"], TargetSpec) == host_target()
+    assert (fields["threads"], fields["precision"]) == (3, "fp32")
 
 
 def test_any_text_is_a_safe_string(compiled, graph):

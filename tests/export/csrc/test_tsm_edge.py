@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from c_interface import STATUSES, c_library
 
 from tsm_edge.bundle import C_HEADER, LIBRARY, WEIGHTS, Bundle
 from tsm_edge.runtime.backends.compiled import ABI_VERSION
@@ -20,21 +21,39 @@ TASKS = Path("/proc/self/task")
 USER = """
 #include "tsm_edge.h"
 #include "tsm_edge.h"
-int use(const char *path, const float *frame, float *logits, float *state, double *seconds);
-int use(const char *path, const float *frame, float *logits, float *state, double *seconds) {
-  tsm_model *model = 0;
+int use(const char *path, const float *frame, float *logits, float *state, double *seconds, char *message);
+int use(const char *path, const float *frame, float *logits, float *state, double *seconds, char *message) {
+  static tsm_model_options options; /* all zero */
+  static tsm_image image;
+  tsm_model *model = 0, *other = 0;
   tsm_stream *stream = 0;
   tsm_info info;
   int status = tsm_get_info(&info);
+  options.size = (int32_t)sizeof options;
+  options.device = TSM_DEVICE_CPU;
+  options.affinity = TSM_AFFINITY_BIG_FIRST;
+  options.weights_path = path;
+  options.message = message;
+  options.message_bytes = 80;
+  image.size = (int32_t)sizeof image;
+  image.format = TSM_IMAGE_NV21;
   if (status == TSM_OK) status = tsm_model_open(path, 1, &model);
+  if (status == TSM_OK) status = tsm_model_open_with(&options, &other);
+  tsm_model_close(other);
+  if (status == TSM_OK) status = tsm_model_open_memory(path, info.weight_bytes, 1, &other);
   if (status == TSM_OK) status = tsm_stream_create(model, &stream);
   if (status == TSM_OK) status = tsm_stream_step(stream, frame, logits);
+  if (status == TSM_OK) status = tsm_stream_step_image(stream, &image, logits);
+  if (status == TSM_ERROR_IMAGE) status = tsm_image_to_frame(&image, logits);
   if (status == TSM_OK) status = tsm_stream_profile(stream, frame, logits, seconds);
   if (status == TSM_OK) status = tsm_stream_save(stream, state);
   if (status == TSM_OK) status = tsm_stream_reset(stream);
   if (status == TSM_OK) status = tsm_stream_load(stream, state);
+  if (status == TSM_OK && !tsm_model_device(model)) status = TSM_ERROR_DEVICE;
   tsm_stream_destroy(stream);
+  tsm_model_close(other);
   tsm_model_close(model);
+  if (!tsm_metadata_json()) return 0;
   return status + tsm_abi_version() + (tsm_status_text(status)[0] == 0) + (tsm_call_name(0) == 0);
 }
 """
@@ -70,12 +89,7 @@ def test_header_declares_what_the_users_source_uses(compiled_path):
 
 @pytest.fixture(scope="module")
 def library(compiled_path):
-    loaded = ctypes.CDLL(str(compiled_path / LIBRARY))
-    loaded.tsm_status_text.restype = loaded.tsm_call_name.restype = ctypes.c_char_p
-    loaded.tsm_model_close.restype = loaded.tsm_stream_destroy.restype = None
-    for name in ("tsm_model_close", "tsm_stream_destroy"):
-        getattr(loaded, name).argtypes = [ctypes.c_void_p]
-    return loaded
+    return c_library(compiled_path / LIBRARY)
 
 
 @pytest.fixture
@@ -110,10 +124,17 @@ def test_version_is_the_headers_and_the_runtimes(library, compiled_path):
 
 
 def test_every_status_has_a_text_of_its_own(library):
-    texts = [library.tsm_status_text(status).decode() for status in range(0, -7, -1)]
-    assert len(set(texts)) == 7
+    texts = [library.tsm_status_text(status).decode() for status in STATUSES.values()]
+    assert len(set(texts)) == len(STATUSES)
     assert texts[0] == "ok"
-    assert library.tsm_status_text(-7) == library.tsm_status_text(1) == b"unknown status"
+    last = min(STATUSES.values())
+    assert library.tsm_status_text(last - 1) == library.tsm_status_text(1) == b"unknown status"
+
+
+def test_statuses_are_the_headers(compiled_path):
+    header = (compiled_path / C_HEADER).read_text()
+    declared = {name.lower(): int(value) for name, value in re.findall(r"TSM_ERROR_(\w+) = (-\d+)", header)}
+    assert {"ok": 0} | declared == STATUSES
 
 
 @pytest.mark.parametrize("threads", [0, -1, 65, 2**31 - 1])

@@ -66,15 +66,18 @@ def build_library(path, source):
     return replaced(path, LIBRARY, (path.parent / "made.so").read_bytes())
 
 
-def test_library_of_another_abi(copy):
-    said = refused(BundleMismatchError, build_library(copy, "int tsm_abi_version(void) { return 7; }"))
-    assert "version 7" in said
+@pytest.mark.parametrize("version", [1, 7])
+def test_library_of_another_abi(copy, version):
+    source = f"int tsm_abi_version(void) {{ return {version}; }}"
+    said = refused(BundleMismatchError, build_library(copy, source))
+    assert f"version {version}" in said
     assert "compile the bundle again" in said
 
 
-def test_manifest_of_another_abi(copy):
-    said = refused(BundleMismatchError, rewritten(copy, abi_version=7))
-    assert "version 7" in said
+@pytest.mark.parametrize("version", [1, 7])
+def test_manifest_of_another_abi(copy, version):
+    said = refused(BundleMismatchError, rewritten(copy, abi_version=version))
+    assert f"version {version}" in said
     assert "compile the bundle again" in said
 
 
