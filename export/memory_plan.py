@@ -6,8 +6,9 @@ Memory Management for Deep Neural Net Inference, arXiv:2001.03288).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall
+from tsm_edge.export.kernels.call import FLOAT_BYTES
 from tsm_edge.export.layers import Tensor
 
 __all__ = ["ALIGNMENT", "MemoryPlan", "plan_memory"]
@@ -37,12 +38,17 @@ class _Life:
         return self.first <= other.last and other.first <= self.last
 
 
-def plan_memory(calls: Sequence[KernelCall], logits: str) -> MemoryPlan:
-    """Place the activations of `calls`; the tensor `logits` is kept to the end.
+class _Call(Protocol):
+    @property
+    def operands(self) -> Sequence[object]: ...
+
+
+def plan_memory(calls: Sequence[_Call], logits: str | None, element_bytes: int = FLOAT_BYTES) -> MemoryPlan:
+    """Place the activations of `calls`; the tensor `logits`, if it is one of them, is kept to the end.
 
     The frame and the shift buffers belong to others and take no room here.
     """
-    lives = _lives(calls, logits)
+    lives = _lives(calls, logits, element_bytes)
     placed: list[tuple[int, _Life]] = []
     for life in sorted(lives, key=lambda life: (-life.size_bytes, life.first)):
         neighbours = sorted(
@@ -53,22 +59,23 @@ def plan_memory(calls: Sequence[KernelCall], logits: str) -> MemoryPlan:
     return MemoryPlan({life.name: offset for offset, life in placed}, arena)
 
 
-def _lives(calls: Sequence[KernelCall], logits: str) -> list[_Life]:
+def _lives(calls: Sequence[_Call], logits: str | None, element_bytes: int) -> list[_Life]:
     lives: dict[str, _Life] = {}
     for position, call in enumerate(calls):
         for operand in call.operands:
             if isinstance(operand, Tensor) and not operand.planar:
                 life = lives.setdefault(
-                    operand.name, _Life(operand.name, _rounded(operand), position, position)
+                    operand.name, _Life(operand.name, _rounded(operand, element_bytes), position, position)
                 )
-                life.size_bytes = max(life.size_bytes, _rounded(operand))
+                life.size_bytes = max(life.size_bytes, _rounded(operand, element_bytes))
                 life.last = position
-    lives[logits].last = len(calls)
+    if logits is not None:
+        lives[logits].last = len(calls)
     return list(lives.values())
 
 
-def _rounded(tensor: Tensor) -> int:
-    return -(-tensor.size * FLOAT_BYTES // ALIGNMENT) * ALIGNMENT
+def _rounded(tensor: Tensor, element_bytes: int) -> int:
+    return -(-tensor.size * element_bytes // ALIGNMENT) * ALIGNMENT
 
 
 def _lowest_gap(size_bytes: int, neighbours: list[tuple[int, _Life]]) -> int:

@@ -20,7 +20,17 @@ MOCK_CUDA = Path(__file__).parent / "mock_cuda"
 KERNEL = re.compile(
     r'extern "C" __global__ void __launch_bounds__\((?P<threads>\d+)\) (?P<name>\w+)\((?P<params>[^)]*)\) \{'
 )
-FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti", "-Wno-everything", "-g0")
+FLAGS = (
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-shared",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-strict-aliasing",
+    "-w",
+    "-g0",
+)
 
 
 class CpuKernels:

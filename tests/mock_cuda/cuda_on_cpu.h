@@ -54,4 +54,58 @@ static inline float min(float a, float b) { return __builtin_fminf(a, b); }
 static inline int max(int a, int b) { return a > b ? a : b; }
 static inline int min(int a, int b) { return a < b ? a : b; }
 
+/* Counterparts of csrc/tsm_gpu_prelude.cuh. */
+
+typedef unsigned short cpu_half_bits;
+
+static inline float tsm_load(const float *p, int i) { return p[i]; }
+static inline void tsm_load2(float *to, const float *p, int i) { *(float2 *)to = *(const float2 *)(p + i); }
+static inline void tsm_load4(float *to, const float *p, int i) { *(float4 *)to = *(const float4 *)(p + i); }
+
+static inline void tsm_load_half2(unsigned *to, const cpu_half_bits *p, int i) { *to = *(const unsigned *)(p + i); }
+static inline void tsm_load_half4(unsigned *to, const cpu_half_bits *p, int i) { *(uint2 *)to = *(const uint2 *)(p + i); }
+static inline void tsm_load_half8(unsigned *to, const cpu_half_bits *p, int i) { *(uint4 *)to = *(const uint4 *)(p + i); }
+
+static inline void tsm_store2(float *p, int i, const float *from) { *(float2 *)(p + i) = *(const float2 *)from; }
+static inline void tsm_store4(float *p, int i, const float *from) { *(float4 *)(p + i) = *(const float4 *)from; }
+static inline void tsm_store_half2(cpu_half_bits *p, int i, const unsigned *from) { *(unsigned *)(p + i) = *from; }
+static inline void tsm_store_half4(cpu_half_bits *p, int i, const unsigned *from) { *(uint2 *)(p + i) = *(const uint2 *)from; }
+static inline void tsm_store_half8(cpu_half_bits *p, int i, const unsigned *from) { *(uint4 *)(p + i) = *(const uint4 *)from; }
+
+static inline float tsm_to_float(cpu_half_bits bits) {
+  _Float16 half;
+  __builtin_memcpy(&half, &bits, sizeof half);
+  return (float)half;
+}
+static inline cpu_half_bits tsm_to_half(float f) {
+  _Float16 half = (_Float16)f;
+  cpu_half_bits bits;
+  __builtin_memcpy(&bits, &half, sizeof bits);
+  return bits;
+}
+static inline float tsm_load_half(const cpu_half_bits *p, int i) { return tsm_to_float(p[i]); }
+static inline void tsm_store_half(cpu_half_bits *p, int i, float f) { p[i] = tsm_to_half(f); }
+
+static inline float tsm_low(unsigned v) { return tsm_to_float((cpu_half_bits)v); }
+static inline float tsm_high(unsigned v) { return tsm_to_float((cpu_half_bits)(v >> 16)); }
+static inline unsigned tsm_pack(float low, float high) { return tsm_to_half(low) | (unsigned)tsm_to_half(high) << 16; }
+static inline unsigned tsm_low2(unsigned v) { return (v & 0xffff) | v << 16; }
+static inline unsigned tsm_high2(unsigned v) { return (v & 0xffff0000) | v >> 16; }
+
+/* The product of two halves is exact in float32. */
+static inline unsigned tsm_fma2(unsigned a, unsigned b, unsigned c) {
+  return tsm_pack(tsm_low(a) * tsm_low(b) + tsm_low(c), tsm_high(a) * tsm_high(b) + tsm_high(c));
+}
+
+static inline unsigned tsm_bits(float f) {
+  unsigned bits;
+  __builtin_memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+static inline float tsm_float(unsigned bits) {
+  float f;
+  __builtin_memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
 #endif
