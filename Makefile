@@ -104,5 +104,5 @@ $(VENV)/peers-installed: $(VENV)/demo-installed
 	@touch $@
 
 $(VENV)/test-installed: $(VENV)/demo-installed
-	$(PIP) --editable '.[export,bench,cuda,rpc,dev]'
+	$(PIP) --editable '.[export,bench,cuda,rpc,train,dev]'
 	@touch $@

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         shift_streaming,
     )
     from tsm_edge.export.onnx_export import OnnxExport, export_checked_onnx, export_onnx
+    from tsm_edge.export.training import Listener, TrainingOptions, TrainingReport, train
     from tsm_edge.export.tuning.tune import DEFAULT_TRIALS, TuningReport, tune_network
 
 __all__ = [
@@ -31,8 +32,11 @@ __all__ = [
     "STAGES",
     "ClipModel",
     "CompileReport",
+    "Listener",
     "OnnxExport",
     "StreamingModel",
+    "TrainingOptions",
+    "TrainingReport",
     "TuningReport",
     "build_model",
     "compile_bundle",
@@ -46,6 +50,7 @@ __all__ = [
     "shift_offline",
     "shift_online",
     "shift_streaming",
+    "train",
     "tune_network",
 ]
 
@@ -64,6 +69,7 @@ _MODULES = {
         "shift_streaming",
     ),
     "tsm_edge.export.onnx_export": ("OnnxExport", "export_checked_onnx", "export_onnx"),
+    "tsm_edge.export.training": ("Listener", "TrainingOptions", "TrainingReport", "train"),
     "tsm_edge.export.tuning.tune": ("DEFAULT_TRIALS", "TuningReport", "tune_network"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

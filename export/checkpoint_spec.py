@@ -14,7 +14,7 @@ from tsm_edge.export.models.registry import make_spec
 from tsm_edge.labels import JESTER_LABELS, numbered_labels, smoothing_for
 from tsm_edge.specs import ONNX_METADATA_KEY, ModelSpec
 
-__all__ = ["describe_checkpoint", "with_image_size", "with_labels"]
+__all__ = ["describe_checkpoint", "name_of_file", "with_image_size", "with_labels"]
 
 
 def describe_checkpoint(file: CheckpointFile, weights: RecognizedWeights) -> ModelSpec:
@@ -53,7 +53,7 @@ def _foreign_spec(file: CheckpointFile, weights: RecognizedWeights) -> ModelSpec
     knows_jester = not weights.is_published or "jester" in file.path.name.lower()
     is_jester = knows_jester and weights.num_classes == len(JESTER_LABELS)
     return make_spec(
-        name=_slug(file.path),
+        name=name_of_file(file.path),
         architecture=weights.architecture,
         width_mult=weights.width_mult,
         labels=JESTER_LABELS if is_jester else numbered_labels(weights.num_classes),
@@ -88,7 +88,7 @@ def _rebuilt(spec: ModelSpec, image_size: int) -> ModelSpec:
     )
 
 
-def _slug(path: Path) -> str:
+def name_of_file(path: Path) -> str:
     """A file's name without its endings, fit for a folder's name: mobilenetv2_jester_online.pth.tar."""
     stem = re.sub(r"(\.pth|\.pt|\.tar|\.safetensors)+$", "", path.name.lower())
     return re.sub(r"[^a-z0-9.]+", "-", stem).strip("-.") or "checkpoint"

@@ -9,6 +9,8 @@ TsmEdgeError
 ├── CheckpointError         a checkpoint is truncated, foreign, wrongly shaped or malicious
 ├── ExportError             the ONNX model does not do what the torch model does
 ├── CompileError            TVM, a kernel rule or the linker refused
+├── DataError               a data set has no layout that is known, or a clip cannot be read
+├── TrainingError           a training run cannot start, go on or end well
 ├── TuningError             a tuning database is broken, or nothing can measure
 ├── BundleError             a bundle is incomplete, altered or of another schema
 │   ├── BundleMismatchError made for another architecture or ABI
@@ -26,6 +28,7 @@ __all__ = [
     "BundleMismatchError",
     "CheckpointError",
     "CompileError",
+    "DataError",
     "ExportError",
     "FetchError",
     "FrameError",
@@ -33,6 +36,7 @@ __all__ = [
     "OutputError",
     "SourceError",
     "StateError",
+    "TrainingError",
     "TsmEdgeError",
     "TuningError",
     "UnknownModelError",
@@ -76,6 +80,14 @@ class ExportError(TsmEdgeError):
 
 class CompileError(TsmEdgeError):
     """A model could not be compiled or linked for a target."""
+
+
+class DataError(TsmEdgeError):
+    """A data set's layout is not known, or its clips cannot be read."""
+
+
+class TrainingError(TsmEdgeError):
+    """A training run cannot start, go on or end well."""
 
 
 class TuningError(TsmEdgeError):

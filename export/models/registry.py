@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -18,6 +19,7 @@ from tsm_edge.specs import ModelSpec, PreprocessSpec, ShiftMode, StateSpec
 __all__ = [
     "DEFAULT_IMAGE_SIZE",
     "DEFAULT_MODEL",
+    "DEFAULT_WEIGHTS",
     "MODELS",
     "ModelEntry",
     "build_backbone",
@@ -28,6 +30,8 @@ __all__ = [
 
 DEFAULT_MODEL = "mobilenetv2"
 DEFAULT_IMAGE_SIZE = 224
+# Where the default model's trained weights lie once a version ships some.
+DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "default.safetensors"
 
 # Networks halve the picture five times, the last time rounding up: 112 is a size that phones are given.
 SIZE_STEP = 16

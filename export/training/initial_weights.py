@@ -1,0 +1,169 @@
+"""What a run starts from: the default model, a checkpoint, an ImageNet classifier, or random numbers.
+
+The classifier is kept where the classes are the same; else it begins anew. A kept row for a class of the same name
+would only be right beside the rows that it learned with.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tsm_edge.errors import UsageError
+from tsm_edge.export.checkpoint_file import CheckpointFile, read_checkpoint_file
+from tsm_edge.export.checkpoint_layouts import RecognizedWeights, recognize
+from tsm_edge.export.checkpoint_spec import describe_checkpoint
+from tsm_edge.export.models.backbone import Backbone
+from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
+from tsm_edge.specs import ShiftMode
+
+__all__ = ["INITS", "RANDOM", "initial_model", "randomize"]
+
+INITS = ("default", "imagenet", "random")
+# What `initial_model` calls a backbone that knows nothing.
+RANDOM = "random weights"
+# As the published training sets it up.
+CLASSIFIER_STD = 0.001
+
+# torchvision's files, as `torch.hub` keeps them.
+IMAGENET_FILES = {
+    "mobilenetv2": "mobilenet_v2-*.pth",
+    "resnet18": "resnet18-*.pth",
+    "resnet50": "resnet50-*.pth",
+    "resnet101": "resnet101-*.pth",
+}
+
+
+def initial_model(
+    init: str | Path | None,
+    labels: Sequence[str],
+    *,
+    name: str,
+    model: str | None = None,
+    image_size: int = 224,
+    mode: ShiftMode = "online",
+    seed: int = 0,
+) -> tuple[ClipModel, str]:
+    """A network for `labels`, and in a few words what its weights are.
+
+    Args:
+        init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, or a torchvision
+            classifier. None takes the default model where its weights are shipped, else random ones.
+        labels: One name per class.
+        name: What the new network is called.
+        model: A key of `MODELS`; None takes the checkpoint's, or the default.
+        image_size: Height and width of a frame.
+        mode: The shift that it learns with.
+        seed: For weights that begin at random.
+
+    Raises:
+        UsageError: No such weights at hand, or weights of another network than `model`.
+        UnknownModelError: No such model.
+        CheckpointError: The file cannot be read.
+    """
+    path, words = _source(init, model)
+    if path is None:
+        entry = MODELS[model or DEFAULT_MODEL]
+        architecture, width_mult, found = entry.architecture, entry.width_mult, None
+    else:
+        found = recognize(_renamed(read_checkpoint_file(path)))
+        architecture, width_mult = found.architecture, found.width_mult
+        _check_model(path, found, model)
+    spec = make_spec(
+        name=name,
+        architecture=architecture,
+        width_mult=width_mult,
+        labels=tuple(labels),
+        trained=True,
+        image_size=image_size,
+        trained_shift=mode,
+    )
+    backbone = build_backbone(architecture, spec.num_classes, width_mult)
+    randomize(backbone, torch.Generator().manual_seed(seed))
+    if found is not None and path is not None:
+        keeps_head = _labels_of(path, found) == tuple(labels)
+        tensors = found.tensors.items()
+        kept = {key: value for key, value in tensors if keeps_head or not key.startswith("classifier.")}
+        backbone.load_state_dict(kept, strict=False)
+        words += ", its classifier kept" if keeps_head else ", a new classifier"
+    return ClipModel(backbone, replace(spec, trained_shift=mode)), words
+
+
+def _source(init: str | Path | None, model: str | None) -> tuple[Path | None, str]:
+    if model is not None and model not in MODELS:
+        from tsm_edge.errors import UnknownModelError
+
+        raise UnknownModelError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
+    if init == "random" or (
+        init is None and (not DEFAULT_WEIGHTS.is_file() or model not in (None, DEFAULT_MODEL))
+    ):
+        return None, RANDOM
+    if init in (None, "default"):
+        if not DEFAULT_WEIGHTS.is_file():
+            raise UsageError(
+                "this version ships no weights of the default model; give --init FILE (a checkpoint), "
+                "--init imagenet or --init random"
+            )
+        return DEFAULT_WEIGHTS, "the default model"
+    if init == "imagenet":
+        return _imagenet_file(model or DEFAULT_MODEL), "ImageNet weights"
+    return Path(init), f"weights of {init}"
+
+
+def _imagenet_file(model: str) -> Path:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    pattern = IMAGENET_FILES.get(model)
+    found = sorted(folder.glob(pattern)) if pattern else []
+    if not found:
+        wanted = f"put torchvision's {pattern} there, or " if pattern else "there are none for this model; "
+        raise UsageError(f"no ImageNet weights for {model} in {folder}; {wanted}give --init FILE")
+    return found[-1]
+
+
+def _check_model(path: Path, found: RecognizedWeights, model: str | None) -> None:
+    if model is None:
+        return
+    entry = MODELS[model]
+    if (entry.architecture, entry.width_mult) != (found.architecture, found.width_mult):
+        raise UsageError(
+            f"{path} holds a {found.architecture} of width {found.width_mult:g}, not {model}; leave --model out"
+        )
+
+
+def _labels_of(path: Path, found: RecognizedWeights) -> tuple[str, ...]:
+    return describe_checkpoint(read_checkpoint_file(path), found).labels
+
+
+def _renamed(file: CheckpointFile) -> CheckpointFile:
+    """Torchvision's classifiers by our names: it nests convolution, norm and activation, and has other last layers."""
+    if "classifier.1.weight" in file.tensors:
+        renamed = {_mobilenet_name(name): tensor for name, tensor in file.tensors.items()}
+    elif "fc.weight" in file.tensors:
+        renamed = {re.sub(r"^fc\.", "classifier.", name): tensor for name, tensor in file.tensors.items()}
+    else:
+        return file
+    return CheckpointFile(file.path, renamed, file.metadata)
+
+
+def _mobilenet_name(name: str) -> str:
+    name = name.replace("classifier.1.", "classifier.")
+    block = re.fullmatch(r"features\.(\d+)\.conv\.(\d+)\.(?:(\d+)\.)?(\w+)", name)
+    if not block:
+        return name
+    number, outer, inner, tensor = block.groups()
+    num_nested = 1 if number == "1" else 2
+    place = 3 * int(outer) + int(inner) if inner else 3 * num_nested + int(outer) - num_nested
+    return f"features.{number}.conv.{place}.{tensor}"
+
+
+def randomize(backbone: Backbone, generator: torch.Generator) -> None:
+    """He's initialisation (fan out), plain norms, and a classifier that begins by saying nothing."""
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
+    nn.init.normal_(backbone.classifier.weight, std=CLASSIFIER_STD, generator=generator)
+    nn.init.zeros_(backbone.classifier.bias)

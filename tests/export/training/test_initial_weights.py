@@ -1,0 +1,88 @@
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from tsm_edge.errors import UsageError
+from tsm_edge.export import build_model, save_checkpoint
+from tsm_edge.export.models.mobilenet_v2 import InvertedResidual
+from tsm_edge.export.training.initial_weights import initial_model
+
+LABELS = ("a", "b", "c")
+
+
+class NestedBlock(nn.Module):
+    """An inverted residual as torchvision nests it: each but the last convolution with its norm and activation."""
+
+    def __init__(self, ours: InvertedResidual) -> None:
+        super().__init__()
+        *inner, conv, norm = ours.conv
+        groups = [nn.Sequential(*inner[i : i + 3]) for i in range(0, len(inner), 3)]
+        self.conv = nn.Sequential(*groups, conv, norm)
+
+
+class NestedNetwork(nn.Module):
+    def __init__(self, ours) -> None:
+        super().__init__()
+        blocks = [NestedBlock(b) if isinstance(b, InvertedResidual) else b for b in ours.features]
+        self.features = nn.Sequential(*blocks)
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(ours.classifier.in_features, 1000))
+
+
+def backbone_tensors(model):
+    tensors = model.backbone.state_dict()
+    counters = "num_batches_tracked"  # which no result depends on
+    return {
+        name: tensors[name] for name in tensors if not name.startswith("classifier.") and counters not in name
+    }
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_torchvisions_mobilenet_is_read(tmp_path):
+    ours = build_model("mobilenetv2", seed=4)
+    tensors = NestedNetwork(ours.backbone).state_dict()
+    assert {"features.1.conv.0.0.weight", "features.2.conv.1.0.weight", "features.2.conv.2.weight"} <= set(
+        tensors
+    )
+    torch.save(tensors, tmp_path / "mobilenet_v2-b0353104.pth")
+    model, words = initial_model(tmp_path / "mobilenet_v2-b0353104.pth", LABELS, name="m", image_size=32)
+    assert_equal(backbone_tensors(model), backbone_tensors(ours))
+    assert model.backbone.classifier.weight.shape == (3, 1280)
+    assert "a new classifier" in words
+
+
+def test_imagenet_is_found_where_torch_hub_keeps_it(tmp_path, monkeypatch):
+    ours = build_model("resnet18", num_classes=1000, seed=4)
+    tensors = {
+        re.sub("^classifier", "fc", name): tensor for name, tensor in ours.backbone.state_dict().items()
+    }
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(tensors, folder / "resnet18-f37072fd.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    model, words = initial_model("imagenet", LABELS, name="m", model="resnet18", image_size=32)
+    assert_equal(backbone_tensors(model), backbone_tensors(ours))
+    assert words.startswith("ImageNet weights")
+
+
+def test_random_weights_follow_from_the_seed():
+    one, other, third = (
+        initial_model("random", LABELS, name="m", model="mobilenetv2-0.5", seed=seed)[0] for seed in (1, 1, 2)
+    )
+    assert_equal(one.backbone.state_dict(), other.backbone.state_dict())
+    with pytest.raises(AssertionError):
+        assert_equal(one.backbone.state_dict(), third.backbone.state_dict())
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(build_model("mobilenetv2-0.5", image_size=32), path)
+    with pytest.raises(
+        UsageError, match=r"holds a mobilenetv2 of width 0\.5, not resnet18; leave --model out"
+    ):
+        initial_model(path, LABELS, name="m", model="resnet18")
