@@ -19,6 +19,7 @@ from tsm_edge.export.checkpoint_spec import describe_checkpoint
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
+from tsm_edge.published import PUBLISHED, fetched_path
 from tsm_edge.specs import ShiftMode
 
 __all__ = ["INITS", "RANDOM", "initial_model", "randomize"]
@@ -51,8 +52,8 @@ def initial_model(
     """A network for `labels`, and in a few words what its weights are.
 
     Args:
-        init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, or a torchvision
-            classifier. None takes the default model where its weights are shipped, else random ones.
+        init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, the name of a
+            published one that was fetched, or a torchvision classifier. None takes the default model where its weights are shipped, else random ones.
         labels: One name per class.
         name: What the new network is called.
         model: A key of `MODELS`; None takes the checkpoint's, or the default.
@@ -111,7 +112,8 @@ def _source(init: str | Path | None, model: str | None) -> tuple[Path | None, st
         return DEFAULT_WEIGHTS, "the default model"
     if init == "imagenet":
         return _imagenet_file(model or DEFAULT_MODEL), "ImageNet weights"
-    return Path(init), f"weights of {init}"
+    entry = None if Path(init).exists() else PUBLISHED.get(str(init))
+    return fetched_path(entry) if entry else Path(init), f"weights of {init}"
 
 
 def _imagenet_file(model: str) -> Path:
