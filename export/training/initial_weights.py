@@ -52,8 +52,9 @@ def initial_model(
     """A network for `labels`, and in a few words what its weights are.
 
     Args:
-        init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, the name of a
-            published one that was fetched, or a torchvision classifier. None takes the default model where its weights are shipped, else random ones.
+        init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, the name of a published one
+            that was fetched, or a torchvision classifier. None takes the default model where its weights are
+            shipped, else random ones.
         labels: One name per class.
         name: What the new network is called.
         model: A key of `MODELS`; None takes the checkpoint's, or the default.
