@@ -10,7 +10,8 @@ else is channels last.
 from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.tile import Source, Tap, Tile
+from tsm_edge.export.kernels.products import Source, Tap, multiply_add, multiply_add_taps
+from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile
 from tsm_edge.export.kernels.window import Window
 from tsm_edge.export.layers import Convolution, Layer
@@ -129,9 +130,9 @@ def _add_row(
         pixel = line + (t - layer.padding)
         if fold:
             previous = Source(e["shift_buffer"], pixel * fold, layer.stride * fold)
-            tile.multiply_add(previous, weights, base, fold, pixels=inside)
+            multiply_add(tile, previous, weights, base, fold, pixels=inside)
         present = Source(e["x"], pixel * x.channels, layer.stride * x.channels)
-        tile.multiply_add(present, weights, base, x.channels, start=fold, pixels=inside)
+        multiply_add(tile, present, weights, base, x.channels, start=fold, pixels=inside)
 
 
 def _add_planar_row(
@@ -151,4 +152,4 @@ def _add_planar_row(
             )
             for t in range(window.kernel)
         ]
-        tile.multiply_add_taps(e["x"], plane * x.pixels + line, weights, taps)
+        multiply_add_taps(tile, e["x"], plane * x.pixels + line, weights, taps)

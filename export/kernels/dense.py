@@ -12,7 +12,8 @@ from tsm_edge.export.kernels.call import KernelCall, Weights, write_call
 from tsm_edge.export.kernels.emitter import Emitter
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.pack import pack_panels
-from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.products import Source, multiply_add
+from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.layers import Dense, Layer, Tensor
 
 __all__ = ["NAME", "covers", "lower"]
@@ -43,7 +44,9 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
         with e.units() as panel:
             tile = Tile(e, machine, 1, vectors, lanes)
             tile.start(e["bias"], panel * width)
-            tile.multiply_add(Source(e["x"], 0, channels), e["weights"], panel * (channels * width), channels)
+            multiply_add(
+                tile, Source(e["x"], 0, channels), e["weights"], panel * (channels * width), channels
+            )
             tile.finish(e["y"], lambda _: panel * width, "none")
 
     return write_call(

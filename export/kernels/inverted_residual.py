@@ -30,8 +30,9 @@ from tsm_edge.export.kernels.convolution import accumulate, window_of
 from tsm_edge.export.kernels.depthwise import depthwise_pixels
 from tsm_edge.export.kernels.emitter import Emitter, Expr, Pointer
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.pack import pack_panels
-from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.pack import pack_bias, pack_panels
+from tsm_edge.export.kernels.products import Source, multiply_add
+from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
 from tsm_edge.export.layers import Convolution, InvertedResidual, Layer
 
@@ -42,6 +43,11 @@ NAME = "inverted-residual"
 KERNEL = 3
 # Two hidden rows more than a share of rows needs are computed at its borders: some 7 % of the expansion at that many.
 LEAST_ROWS = 14
+# By lane, each vector of the expansion's bias is stored so often: one load then sets two accumulators of neighbouring
+# pixels, where a copy from register to register sets one.
+BIAS_COPIES = 8
+# Stores in one turn of a loop that only stores.
+MOST_STORES = 16
 
 
 def covers(layer: Layer) -> bool:
@@ -69,7 +75,7 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
     operands: dict[str, Operand] = {
         "x": expand.x,
         "expand_weights": Weights(pack_panels(expand.weight, body.hidden.width)),
-        "expand_bias": Weights(expand.bias),
+        "expand_bias": Weights(pack_bias(expand.bias, body.hidden.lanes, body.bias_copies)),
         "depthwise_weights": Weights(_pack_depthwise(depthwise, body.hidden.width)),
         "depthwise_bias": Weights(depthwise.bias),
         "project_weights": Weights(pack_panels(project.weight, body.out.width)),
@@ -142,6 +148,7 @@ class _Body:
         self.vector_floats = (self.width + 2) * self.hidden.lanes
         self.row_floats = self.hidden.vectors * self.vector_floats
         self.ring_floats = self.panels * KERNEL * self.row_floats
+        self.bias_copies = BIAS_COPIES if machine.multiplies_by_lane else 1
         self.line_floats = layer.project.out.width * layer.expand.out.channels
 
     def write(self, e: Emitter) -> None:
@@ -175,17 +182,32 @@ class _Body:
             )
 
         inside = e.both(in_row >= 0, in_row < self.layer.expand.out.height)
-        e.branch(inside, expand, lambda: self._zero(e, start, self.row_floats // self.hidden.lanes))
+        e.branch(inside, expand, lambda: self._zero_row(e, panel, start))
 
     def _zero(self, e: Emitter, start: Expr, vectors: int) -> None:
         lanes = self.hidden.lanes
         with e.loop(vectors) as vector:
             e.store(e["scratch"], start + vector * lanes, e.constant(0.0, lanes), lanes)
 
+    def _zero_row(self, e: Emitter, panel: Expr, start: Expr) -> None:
+        """A row above or below the picture."""
+        lanes, vectors = self.hidden.lanes, self.row_floats // self.hidden.lanes
+        if self.bias_copies == 1:
+            self._zero(e, start, vectors)
+            return
+        # A zero that LLVM does not see through, or it calls memset, which takes seven times as many instructions.
+        bias, index = e["expand_bias"], panel * self.hidden.width * self.bias_copies
+        zero = e.register(lanes)
+        e.store(zero, 0, e.load(bias, index, lanes) - e.load(bias, index + lanes, lanes), lanes)
+        stores = max(n for n in range(1, MOST_STORES + 1) if vectors % n == 0)
+        with e.loop(vectors // stores) as turn:
+            for n in range(stores):
+                e.store(e["scratch"], start + (turn * stores + n) * lanes, e.load(zero, 0, lanes), lanes)
+
     def _expand(self, e: Emitter, panel: Expr, in_row: Expr, column: Expr, pixels: int, start: Expr) -> None:
         layer, width = self.layer.expand, self.hidden.width
         tile = Tile(e, self.machine, pixels, self.hidden.vectors, self.hidden.lanes)
-        tile.start(e["expand_bias"], panel * width)
+        tile.start(e["expand_bias"], panel * width, self.bias_copies)
         accumulate(e, tile, layer, e["expand_weights"], in_row, column, panel)
         tile.finish(
             e["scratch"],
@@ -252,7 +274,7 @@ class _Body:
         tile = Tile(e, self.machine, pixels, self.out.vectors, self.out.lanes)
         tile.start(e["project_bias"], panel * width)
         line = Source(e["scratch"], self.ring_floats + column * hidden, hidden)
-        tile.multiply_add(line, e["project_weights"], panel * (hidden * width), hidden)
+        multiply_add(tile, line, e["project_weights"], panel * (hidden * width), hidden)
         tile.finish(
             e["y"],
             lambda p: (row * layer.out.width + column + p) * layer.out.channels + panel * width,

@@ -4,7 +4,7 @@ import numpy as np
 
 from tsm_edge.export.layers import Float32Array
 
-__all__ = ["pack_panels"]
+__all__ = ["pack_bias", "pack_panels"]
 
 
 def pack_panels(weight: Float32Array, width: int) -> Float32Array:
@@ -20,3 +20,8 @@ def pack_panels(weight: Float32Array, width: int) -> Float32Array:
     padded[:out] = weight
     packed = padded.reshape(panels, width, channels, height, columns).transpose(0, 3, 4, 2, 1)
     return np.ascontiguousarray(packed)
+
+
+def pack_bias(bias: Float32Array, lanes: int, copies: int) -> Float32Array:
+    """(channels,) -> (channels / lanes, copies, lanes): each vector `copies` times, for as many accumulators."""
+    return np.repeat(bias.reshape(-1, 1, lanes), copies, axis=1)

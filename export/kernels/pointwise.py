@@ -10,7 +10,8 @@ by the outer loop, and the smaller one again for each of its parts, out of the c
 from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
-from tsm_edge.export.kernels.tile import Source, Tile
+from tsm_edge.export.kernels.products import Source, multiply_add
+from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
 from tsm_edge.export.layers import Convolution, Layer
 
@@ -109,9 +110,9 @@ class _Body:
         weight_base = panel * (layer.x.channels * width)
         if fold:
             previous = Source(e["shift_buffer"], pixel * fold, fold)
-            tile.multiply_add(previous, e["weights"], weight_base, fold)
+            multiply_add(tile, previous, e["weights"], weight_base, fold)
         present = Source(e["x"], pixel * layer.x.channels, layer.x.channels)
-        tile.multiply_add(present, e["weights"], weight_base, layer.x.channels, start=fold)
+        multiply_add(tile, present, e["weights"], weight_base, layer.x.channels, start=fold)
         tile.finish(
             e["y"],
             lambda p: (pixel + p) * layer.out.channels + panel * width,

@@ -4,6 +4,8 @@ y[i, j, c] = max_{r, t} x[i s + r - p, j s + t - p, c]          taps outside do 
 y[c]       = (1 / pixels) sum_p x[p, c]
 """
 
+from math import gcd
+
 from tsm_edge.export.kernels.call import KernelCall, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
@@ -17,6 +19,8 @@ MAX_NAME = "max-pool"
 
 # Smallest float32: what an empty maximum starts from.
 LOWEST = -3.4028234663852886e38
+# Vectors that the mean adds up side by side: as many as hide an addition's latency on two pipes.
+MOST_SUMS = 8
 
 
 def covers_average(layer: Layer) -> bool:
@@ -30,26 +34,31 @@ def covers_max(layer: Layer) -> bool:
 
 
 def lower_average(layer: Layer, machine: Machine) -> KernelCall:
-    """Write the mean: a part is one vector of channels."""
+    """Write the mean: a part is a few vectors of channels, whose sums do not wait for each other."""
     assert isinstance(layer, GlobalAveragePool)
     x, lanes = layer.x, machine.lanes_for(layer.x.channels)
+    vectors = gcd(x.channels // lanes, MOST_SUMS)
 
     def body(e: Emitter) -> None:
         with e.units() as block:
-            total = e.register(lanes)
-            e.store(total, 0, e.constant(0.0, lanes), lanes)
+            sums = [e.register(lanes) for _ in range(vectors)]
+            channels = [(block * vectors + u) * lanes for u in range(vectors)]
+            for total in sums:
+                e.store(total, 0, e.constant(0.0, lanes), lanes)
             with e.loop(x.pixels) as pixel:
-                value = e.load(e["x"], pixel * x.channels + block * lanes, lanes)
-                e.store(total, 0, e.load(total, 0, lanes) + value, lanes)
-            mean = e.load(total, 0, lanes) * e.constant(1.0 / x.pixels, lanes)
-            e.store(e["y"], block * lanes, mean, lanes)
+                for total, channel in zip(sums, channels, strict=True):
+                    value = e.load(e["x"], pixel * x.channels + channel, lanes)
+                    e.store(total, 0, e.load(total, 0, lanes) + value, lanes)
+            for total, channel in zip(sums, channels, strict=True):
+                mean = e.load(total, 0, lanes) * e.constant(1.0 / x.pixels, lanes)
+                e.store(e["y"], channel, mean, lanes)
 
     return write_call(
         rule=AVERAGE_NAME,
         symbol=f"average_pool_{x.pixels}x{x.channels}",
         layer=f"mean of {x.channels} at {x.height}x{x.width}",
         operands={"x": x, "y": layer.out},
-        units=x.channels // lanes,
+        units=x.channels // (lanes * vectors),
         flop=x.size,
         body=body,
     )

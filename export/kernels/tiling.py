@@ -101,7 +101,7 @@ def split_into_turns(blocks: int, most: int) -> list[tuple[int, int]]:
 
     Two turns at least: LLVM takes the weights of straight code out of the loop around it, all at once, and spills them.
     """
-    fits = (n for n in range(most, 1, -1) if blocks // n > 1 and blocks % n == 0)
+    fits = (n for n in range(most, 1, -1) if blocks // n > (2 if n > 2 else 1) and blocks % n == 0)
     by = next(fits, 2 if blocks >= LEAST_UNEVEN_BLOCKS else 1)
     return [(turns, n) for turns, n in ((blocks // by, by), (blocks % by, 1)) if turns > 0]
 

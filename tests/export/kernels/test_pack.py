@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsm_edge.export.kernels.pack import pack_panels
+from tsm_edge.export.kernels.pack import pack_bias, pack_panels
 
 sizes = st.integers(1, 9)
 
@@ -20,3 +20,13 @@ def test_every_weight_is_where_its_tile_reads_it(out, channels, rows, columns, w
     np.testing.assert_array_equal(lanes[:out], weight.transpose(0, 2, 3, 1))
     assert not lanes[out:].any()
     assert len(lanes) == -(-out // width) * width
+
+
+@given(vectors=st.integers(1, 9), lanes=st.sampled_from((1, 4, 16)), copies=st.integers(1, 8))
+def test_every_copy_of_a_bias_lies_beside_the_others(vectors, lanes, copies):
+    bias = np.arange(vectors * lanes, dtype=np.float32)
+    packed = pack_bias(bias, lanes, copies).ravel()
+    for channel in range(len(bias)):
+        vector, lane = divmod(channel, lanes)
+        for copy in range(copies):
+            assert packed[(vector * copies + copy) * lanes + lane] == bias[channel]
