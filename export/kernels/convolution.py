@@ -56,7 +56,7 @@ def _symbol(layer: Convolution, shape: TileShape) -> str:
     window = f"k{kernel}s{layer.stride}p{layer.padding}"
     shift = f"_shift{layer.shift.channels}" if layer.shift else ""
     residual = "_add" if layer.residual else ""
-    return f"{NAME}_{size}_{window}{shift}{residual}_{layer.activation}_t{shape.pixels}x{shape.width}"
+    return f"{NAME}_{size}_{window}{shift}{residual}_{layer.activation}_t{shape.text}"
 
 
 class _Body:
@@ -78,7 +78,7 @@ class _Body:
 
     def _tile(self, e: Emitter, pixels: int, row: Expr, column: Expr, panel: Expr) -> None:
         layer, width = self.layer, self.shape.width
-        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes)
+        tile = Tile(e, self.machine, pixels, self.shape.vector_lanes)
         tile.start(e["bias"], panel * width)
         accumulate(e, tile, layer, e["weights"], row, column, panel)
         tile.finish(

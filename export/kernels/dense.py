@@ -42,7 +42,7 @@ def lower(layer: Layer, machine: Machine) -> KernelCall:
 
     def body(e: Emitter) -> None:
         with e.units() as panel:
-            tile = Tile(e, machine, 1, vectors, lanes)
+            tile = Tile(e, machine, 1, (lanes,) * vectors)
             tile.start(e["bias"], panel * width)
             multiply_add(
                 tile, Source(e["x"], 0, channels), e["weights"], panel * (channels * width), channels

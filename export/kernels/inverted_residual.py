@@ -127,7 +127,7 @@ def _symbol(layer: InvertedResidual, body: "_Body") -> str:
         f"block_{x.height}x{x.width}_{x.channels}{'_planar' if x.planar else ''}_{window}_{expand.out.channels}"
         f"_{project.out.channels}_s{depthwise.stride}{shift}{residual}"
         f"_{expand.activation}_{depthwise.activation}_{project.activation}"
-        f"_t{body.hidden.pixels}x{body.hidden.width}_{body.out.pixels}x{body.out.width}"
+        f"_t{body.hidden.text}_{body.out.text}"
     )
 
 
@@ -141,7 +141,7 @@ class _Body:
         self.width = layer.expand.out.width
         hidden, out = layer.expand.out, layer.project.out
         self.hidden: TileShape = choose_tile(
-            hidden.width, hidden.channels, machine, layer.expand.weight[0].size
+            hidden.width, hidden.channels, machine, layer.expand.weight[0].size, uniform=True
         )
         self.out: TileShape = choose_tile(out.width, out.channels, machine, hidden.channels)
         self.panels = layer.expand.out.channels // self.hidden.width
@@ -206,7 +206,7 @@ class _Body:
 
     def _expand(self, e: Emitter, panel: Expr, in_row: Expr, column: Expr, pixels: int, start: Expr) -> None:
         layer, width = self.layer.expand, self.hidden.width
-        tile = Tile(e, self.machine, pixels, self.hidden.vectors, self.hidden.lanes)
+        tile = Tile(e, self.machine, pixels, self.hidden.vector_lanes)
         tile.start(e["expand_bias"], panel * width, self.bias_copies)
         accumulate(e, tile, layer, e["expand_weights"], in_row, column, panel)
         tile.finish(
@@ -249,7 +249,7 @@ class _Body:
     ) -> None:
         layer, lanes = self.layer.depthwise, self.hidden.lanes
         panel, row, u = place
-        tile = Tile(e, self.machine, pixels, 1, lanes)
+        tile = Tile(e, self.machine, pixels, (lanes,))
         tile.start(e["depthwise_bias"], channel)
         for r in range(KERNEL):
             start = self._ring(panel, row * layer.stride + (r - 1)) + u * self.vector_floats
@@ -271,7 +271,7 @@ class _Body:
 
     def _project_tile(self, e: Emitter, panel: Expr, row: Expr, column: Expr, pixels: int) -> None:
         layer, hidden, width = self.layer.project, self.layer.expand.out.channels, self.out.width
-        tile = Tile(e, self.machine, pixels, self.out.vectors, self.out.lanes)
+        tile = Tile(e, self.machine, pixels, self.out.vector_lanes)
         tile.start(e["project_bias"], panel * width)
         line = Source(e["scratch"], self.ring_floats + column * hidden, hidden)
         multiply_add(tile, line, e["project_weights"], panel * (hidden * width), hidden)

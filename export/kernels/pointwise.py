@@ -57,7 +57,7 @@ def _symbol(layer: Convolution, shape: TileShape) -> str:
     shift = f"_shift{layer.shift.channels}" if layer.shift else ""
     residual = "_add" if layer.residual else ""
     size = f"{layer.x.pixels}x{layer.x.channels}x{layer.out.channels}"
-    return f"{NAME}_{size}{shift}{residual}_{layer.activation}_t{shape.pixels}x{shape.width}"
+    return f"{NAME}_{size}{shift}{residual}_{layer.activation}_t{shape.text}"
 
 
 class _Body:
@@ -102,7 +102,7 @@ class _Body:
 
     def _tile(self, e: Emitter, pixels: int, pixel: Expr, panel: Expr) -> None:
         layer, width = self.layer, self.shape.width
-        tile = Tile(e, self.machine, pixels, self.shape.vectors, self.shape.lanes, self.ahead)
+        tile = Tile(e, self.machine, pixels, self.shape.vector_lanes, self.ahead)
         tile.start(e["bias"], panel * width)
         if layer.residual and self.prefetches_residual:
             tile.expect(e["residual"], lambda p: (pixel + p) * layer.out.channels + panel * width)

@@ -20,46 +20,56 @@ __all__ = ["Tile", "activate"]
 
 @dataclass
 class Tile:
-    """`pixels` x `vectors` accumulators of `lanes` floats, and the code around them.
+    """Accumulators for `pixels` pixels, and the code around them.
 
     Attributes:
+        vector_lanes: Floats of each of a pixel's vectors; the last one may be narrower than the others.
         ahead: How many floats ahead weights are prefetched, where that pays.
     """
 
     emitter: Emitter
     machine: Machine
     pixels: int
-    vectors: int
-    lanes: int
+    vector_lanes: tuple[int, ...]
     ahead: int | None = None
     accumulators: list[list[Pointer]] = field(init=False)
 
     def __post_init__(self) -> None:
-        registers = [
-            [self.emitter.register(self.lanes) for _ in range(self.vectors)] for _ in range(self.pixels)
+        self.accumulators = [
+            [self.emitter.register(lanes) for lanes in self.vector_lanes] for _ in range(self.pixels)
         ]
-        self.accumulators = registers
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of a pixel."""
+        return len(self.vector_lanes)
+
+    @property
+    def lanes(self) -> int:
+        """Floats of a vector, and from one to the next."""
+        return self.vector_lanes[0]
 
     @property
     def width(self) -> int:
         """Output channels of the tile."""
-        return self.vectors * self.lanes
+        return sum(self.vector_lanes)
 
     def start(self, bias: Pointer, channel: Expr, copies: int = 1) -> None:
         """Set acc to the bias, from output channel `channel` on; each of its vectors is stored `copies` times."""
         e = self.emitter
         for p, row in enumerate(self.accumulators):
-            for u, accumulator in enumerate(row):
+            for u, lanes in enumerate(self.vector_lanes):
                 index = (channel + u * self.lanes) * copies + p % copies * self.lanes
-                e.store(accumulator, 0, e.load(bias, index, self.lanes), self.lanes)
+                e.store(row[u], 0, e.load(bias, index, lanes), lanes)
 
     def add_pixel(self, p: int, value: Expr, weights: Pointer, index: Expr) -> None:
         """Add to acc[p] `value` in all lanes times the weights from `index` on."""
         e = self.emitter
-        for u, accumulator in enumerate(self.accumulators[p]):
-            w = e.load(weights, index + u * self.lanes, self.lanes)
-            product = w * e.broadcast(value, self.lanes)
-            e.store(accumulator, 0, e.load(accumulator, 0, self.lanes) + product, self.lanes)
+        for u, lanes in enumerate(self.vector_lanes):
+            accumulator = self.accumulators[p][u]
+            w = e.load(weights, index + u * self.lanes, lanes)
+            product = w * e.broadcast(value, lanes)
+            e.store(accumulator, 0, e.load(accumulator, 0, lanes) + product, lanes)
 
     def multiply_add_row(self, inputs: Pointer, first: Expr, stride: int, weights: Sequence[Pointer]) -> None:
         """Add one kernel row of a depthwise convolution, for a tile of one vector.
@@ -110,12 +120,12 @@ class Tile:
         step = vector_stride or self.lanes
         e = self.emitter
         for p, row in enumerate(self.accumulators):
-            for u, accumulator in enumerate(row):
+            for u, lanes in enumerate(self.vector_lanes):
                 index = base(p) + u * step
-                value = e.load(accumulator, 0, self.lanes)
+                value = e.load(row[u], 0, lanes)
                 if residual is not None:
-                    value = value + e.load(residual, index, self.lanes)
-                e.store(out, index, activate(e, value, activation, self.lanes), self.lanes)
+                    value = value + e.load(residual, index, lanes)
+                e.store(out, index, activate(e, value, activation, lanes), lanes)
 
 
 def activate(e: Emitter, value: Expr, activation: Activation, lanes: int) -> Expr:

@@ -8,7 +8,7 @@ instructions where they do not.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 from tsm_edge.export.kernels.call import FLOAT_BYTES
@@ -45,22 +45,34 @@ CROWDED_FACTOR = 1.2
 LOOP_OVERHEAD_CYCLES = 0.5
 # From here on one block of straight code costs less than the turns that it saves.
 LEAST_UNEVEN_BLOCKS = 9
+MOST_VECTORS = 4
 # Input channels where a caller does not say: the middle of a MobileNet.
 TYPICAL_DEPTH = 64
 
 
 @dataclass(frozen=True)
 class TileShape:
-    """`pixels` x `vectors` accumulators of `lanes` floats."""
+    """`pixels` x `vectors` accumulators of `lanes` floats; the last vector may have but `last` of them."""
 
     pixels: int
     vectors: int
     lanes: int
+    last: int = 0
+
+    @property
+    def vector_lanes(self) -> tuple[int, ...]:
+        """Floats of each vector of a pixel."""
+        return (self.lanes,) * (self.vectors - 1) + (self.last or self.lanes,)
 
     @property
     def width(self) -> int:
         """Output channels of the tile."""
-        return self.vectors * self.lanes
+        return sum(self.vector_lanes)
+
+    @property
+    def text(self) -> str:
+        """Pixels x channels, for the name of a kernel."""
+        return f"{self.pixels}x{self.width}{'n' if self.last else ''}"
 
 
 @dataclass(frozen=True)
@@ -69,8 +81,9 @@ class TileQuestion:
 
     pixels: int
     channels: int
-    depth: int
+    depth: int = TYPICAL_DEPTH
     pixel_stride: int = 0
+    uniform: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,13 @@ def split_into_turns(blocks: int, most: int) -> list[tuple[int, int]]:
 
 
 def choose_tile(
-    pixels: int, channels: int, machine: Machine, depth: int = TYPICAL_DEPTH, pixel_stride: int = 0
+    pixels: int,
+    channels: int,
+    machine: Machine,
+    depth: int = TYPICAL_DEPTH,
+    pixel_stride: int = 0,
+    *,
+    uniform: bool = False,
 ) -> TileShape:
     """The cheapest tile for `pixels` outputs in a row (or in the plane) of `channels` channels each.
 
@@ -117,25 +136,23 @@ def choose_tile(
         machine: The vector unit; a tile that was measured to be the best for it goes before the rule's.
         depth: Multiply-adds for each output: input channels times taps.
         pixel_stride: Floats from a pixel's inputs to the next one's, where that is known.
+        uniform: Whether all vectors must be equally wide.
     """
-    question = TileQuestion(pixels, channels, depth, pixel_stride)
+    question = TileQuestion(pixels, channels, depth, pixel_stride, uniform)
     return machine.tuned_tiles.get(question) or rank_tiles(question, machine)[0]
 
 
 def rank_tiles(question: TileQuestion, machine: Machine) -> list[TileShape]:
     """Every tile that fits the channels and the registers, the cheapest first."""
-    lanes = machine.lanes_for(question.channels)
-    panels = question.channels // lanes
     candidates = [
-        TileShape(p, u, lanes)
-        for u in range(1, 5)
-        if panels % u == 0
-        for p in range(1, machine.registers)
-        if _registers(p, u, machine) <= machine.registers
+        replace(row, pixels=pixels)
+        for row in _pixels_of_a_tile(question, machine)
+        for pixels in range(1, machine.registers)
+        if _registers(pixels, row.vectors, machine) <= machine.registers
     ]
 
     def cost(tile: TileShape) -> tuple[float, int]:
-        cycles = _cycles(tile, question.pixels, panels, question.depth, machine)
+        cycles = _cycles(tile, question, machine)
         size = split_evenly(question.pixels, tile.pixels).size
         is_crowded = (
             not machine.multiplies_by_lane and _lines_in_a_set(size, question.pixel_stride) > MOST_LINES
@@ -145,18 +162,33 @@ def rank_tiles(question: TileQuestion, machine: Machine) -> list[TileShape]:
     return sorted(candidates, key=cost)
 
 
+def _pixels_of_a_tile(question: TileQuestion, machine: Machine) -> list[TileShape]:
+    """All ways to cover the channels with panels of up to four vectors, as tiles of one pixel.
+
+    Where the widest vector does not divide them, one narrow vector beside wide ones takes fewer multiply-adds than
+    narrow ones alone: 24 channels are 16 and 8 of them.
+    """
+    lanes, widest = machine.lanes_for(question.channels), machine.vector_floats
+    rows = [TileShape(1, vectors, lanes) for vectors in range(1, MOST_VECTORS + 1)]
+    if lanes < widest and not question.uniform:
+        rows += [TileShape(1, vectors, widest, lanes) for vectors in range(2, MOST_VECTORS + 1)]
+    return [row for row in rows if question.channels % row.width == 0]
+
+
 def _registers(pixels: int, vectors: int, machine: Machine) -> int:
     return pixels * vectors + vectors + (pixels if machine.multiplies_by_lane else 1)
 
 
-def _cycles(tile: TileShape, pixels: int, panels: int, depth: int, machine: Machine) -> float:
+def _cycles(tile: TileShape, question: TileQuestion, machine: Machine) -> float:
     total = 0.0
-    for _, tiles, size in split_evenly(pixels, tile.pixels).groups():
+    for _, tiles, size in split_evenly(question.pixels, tile.pixels).groups():
         accumulators = size * tile.vectors
         overhead = ACCUMULATOR_OVERHEAD * accumulators + TILE_OVERHEAD
-        total += tiles * (depth * _cycles_per_channel(size, tile.vectors, machine) + overhead / PIPES)
+        total += tiles * (
+            question.depth * _cycles_per_channel(size, tile.vectors, machine) + overhead / PIPES
+        )
     is_full = _registers(tile.pixels, tile.vectors, machine) == machine.registers
-    return total * panels / tile.vectors * (FULL_REGISTERS_FACTOR if is_full else 1.0)
+    return total * (question.channels // tile.width) * (FULL_REGISTERS_FACTOR if is_full else 1.0)
 
 
 def _lines_in_a_set(pixels: int, pixel_stride: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tsm_edge.export.kernels.call import KernelCall
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.rules import lower_layer
-from tsm_edge.export.kernels.tiling import TileQuestion, TileShape, rank_tiles
+from tsm_edge.export.kernels.tiling import rank_tiles
 from tsm_edge.export.layers import Layer
 from tsm_edge.export.tuning.database import TunedLayer, machine_key, read_database, rules_fingerprint
 from tsm_edge.export.tuning.layer_tiles import Tiles, asked_tiles, layer_key, lower_with, tile_texts
@@ -71,13 +71,8 @@ class TunedTiles:
         return ChosenCall(lower_with(layer, machine, tiles), _record(found, tiles), note)
 
 
-def _tiles_of(found: TunedLayer) -> dict[TileQuestion, TileShape]:
-    return {
-        TileQuestion(choice.pixels, choice.channels, choice.depth, choice.pixel_stride): TileShape(
-            choice.tile_pixels, choice.tile_vectors, choice.lanes
-        )
-        for choice in found.choices
-    }
+def _tiles_of(found: TunedLayer) -> Tiles:
+    return {choice.question: choice.tile for choice in found.choices}
 
 
 def _why_not(tiles: Tiles, own: Tiles, machine: Machine) -> str:

@@ -13,6 +13,7 @@ import msgspec
 import platformdirs
 
 from tsm_edge.errors import TuningError
+from tsm_edge.export.kernels.tiling import TileQuestion, TileShape
 from tsm_edge.files import file_written_aside
 from tsm_edge.specs import Count, Positive
 from tsm_edge.targets import TargetSpec
@@ -39,9 +40,36 @@ class TileChoice:
     channels: Positive
     depth: Positive
     pixel_stride: Count
+    uniform: bool = False
     tile_pixels: Positive
     tile_vectors: Positive
     lanes: Positive
+    last: Count = 0
+
+    @classmethod
+    def of(cls, question: TileQuestion, tile: TileShape) -> "TileChoice":
+        """The record of a tile."""
+        return cls(
+            pixels=question.pixels,
+            channels=question.channels,
+            depth=question.depth,
+            pixel_stride=question.pixel_stride,
+            uniform=question.uniform,
+            tile_pixels=tile.pixels,
+            tile_vectors=tile.vectors,
+            lanes=tile.lanes,
+            last=tile.last,
+        )
+
+    @property
+    def question(self) -> TileQuestion:
+        """What the rule asked."""
+        return TileQuestion(self.pixels, self.channels, self.depth, self.pixel_stride, self.uniform)
+
+    @property
+    def tile(self) -> TileShape:
+        """The answer."""
+        return TileShape(self.tile_pixels, self.tile_vectors, self.lanes, self.last)
 
 
 @dataclass(frozen=True, kw_only=True)

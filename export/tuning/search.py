@@ -165,7 +165,7 @@ class Search:
         return TunedLayer(
             layer=tunable.key,
             machine=machine_key(self.target),
-            choices=tuple(_choice(question, tile) for question, tile in tiles.items()),
+            choices=tuple(TileChoice.of(question, tile) for question, tile in tiles.items()),
             rule_ms=result.rule_ms,
             tuned_ms=result.tuned_ms,
             trials=result.trials,
@@ -180,15 +180,3 @@ class Search:
 def share_trials(trials: int, flop: list[int]) -> int:
     """How many of `trials` the first of these layers gets: by its work, and one as long as there are any."""
     return min(trials, max(1, round(trials * flop[0] / sum(flop))))
-
-
-def _choice(question: TileQuestion, tile: TileShape) -> TileChoice:
-    return TileChoice(
-        pixels=question.pixels,
-        channels=question.channels,
-        depth=question.depth,
-        pixel_stride=question.pixel_stride,
-        tile_pixels=tile.pixels,
-        tile_vectors=tile.vectors,
-        lanes=tile.lanes,
-    )

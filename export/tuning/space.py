@@ -68,4 +68,4 @@ def tunable_layers(network: Network, target: TargetSpec) -> list[Tunable]:
 
 def _code_of(question: TileQuestion, tile: TileShape) -> object:
     """Tiles for which this is equal give the same code: a rule splits pixels evenly by the largest tile allowed."""
-    return split_evenly(question.pixels, tile.pixels), tile.vectors
+    return split_evenly(question.pixels, tile.pixels), tile.vector_lanes

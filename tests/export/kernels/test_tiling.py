@@ -47,7 +47,7 @@ def test_turns_cover_every_block_and_hardly_any_is_straight_code(blocks, most):
 def test_tile_fits_channels_and_registers(pixels, channels, machine):
     tile = choose_tile(pixels, channels, machine)
     assert channels % tile.width == 0
-    assert machine.vector_floats % tile.lanes == 0
+    assert all(machine.vector_floats % lanes == 0 for lanes in tile.vector_lanes)
     inputs = tile.pixels if machine.multiplies_by_lane else 1
     assert tile.pixels * tile.vectors + tile.vectors + inputs <= machine.registers
 
@@ -86,3 +86,12 @@ def test_where_lanes_are_used_a_stride_changes_nothing():
     assert choose_tile(196, 256, MACHINES["neon"], 1024, 1024) == choose_tile(
         196, 256, MACHINES["neon"], 1024
     )
+
+
+@pytest.mark.parametrize(("channels", "lanes"), [(24, (16, 8)), (40, (16, 16, 8)), (96, (16, 16))])
+def test_channels_that_are_no_whole_vectors_get_one_narrow_vector(channels, lanes):
+    machine = MACHINES["avx512"]
+    assert choose_tile(56, channels, machine, 96).vector_lanes == lanes
+    assert set(choose_tile(56, channels, machine, 96, uniform=True).vector_lanes) == {
+        machine.lanes_for(channels)
+    }

@@ -27,20 +27,7 @@ def result() -> Callable[..., TunedLayer]:
     def make(layer: Layer, *, rank: int = 1, target=AVX2, **fields: object) -> TunedLayer:
         machine = machine_of(target)
         _, own = asked_tiles(layer, machine)
-        choices = []
-        for question in own:
-            tile = rank_tiles(question, machine)[rank]
-            choices.append(
-                TileChoice(
-                    pixels=question.pixels,
-                    channels=question.channels,
-                    depth=question.depth,
-                    pixel_stride=question.pixel_stride,
-                    tile_pixels=tile.pixels,
-                    tile_vectors=tile.vectors,
-                    lanes=tile.lanes,
-                )
-            )
+        choices = [TileChoice.of(question, rank_tiles(question, machine)[rank]) for question in own]
         values = {
             "layer": layer_key(layer),
             "machine": machine_key(target),

@@ -35,6 +35,6 @@ def test_candidates_are_other_code_than_the_rules_and_than_each_other(tunables):
     for tunable in tunables:
         for question, own in tunable.tiles.items():
             tiles = [own, *tunable.candidates(question, machine)]
-            codes = {(split_evenly(question.pixels, tile.pixels), tile.vectors) for tile in tiles}
+            codes = {(split_evenly(question.pixels, tile.pixels), tile.vector_lanes) for tile in tiles}
             assert len(codes) == len(tiles)
             assert set(tiles) <= set(rank_tiles(question, machine))
