@@ -55,7 +55,7 @@ void tsm_stream_destroy(tsm_stream *stream) {
 }
 
 /* Independent sums: vector code without a reordered float addition. */
-#define TSM_SUMS 16
+#define TSM_SUMS 32
 
 /* Neither NaN nor infinite: times zero, every number gives zero and those two NaN, which no later sum removes. */
 static int all_finite(const float *values, int32_t count) {
