@@ -1,14 +1,11 @@
 """What a count of instructions leaves behind, as JSON holds it without loss."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
-import msgspec
+from record_files import read_record
 
-from tsm_edge.errors import OutputError
-from tsm_edge.files import file_written_aside
-
-__all__ = ["InstructionRecord", "read_instructions", "write_instructions"]
+__all__ = ["InstructionRecord", "read_instructions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +38,6 @@ class InstructionRecord:
     peers: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def write_instructions(record: InstructionRecord, path: Path) -> None:
-    """Write `record` as JSON.
-
-    Raises:
-        OutputError: The file cannot be written; an older one stays as it was.
-    """
-    with file_written_aside(path) as aside:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-
-
-def read_instructions(path: Path) -> InstructionRecord:
-    """Read what `write_instructions` wrote.
-
-    Raises:
-        OutputError: No such file, or not a count of instructions.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=InstructionRecord)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OutputError(
-            f"{path} is no count of instructions: {error}; write one with benchmarks/instructions.py"
-        ) from error
+read_instructions = partial(
+    read_record, kind=InstructionRecord, content="count of instructions", script="instructions.py"
+)

@@ -18,7 +18,8 @@ import click
 from arm_root import ENGINES
 from instruction_peers import counted_peers
 from instruction_plugin import PROCESSOR, built_plugin, count_instructions, emulator_version
-from instruction_record import InstructionRecord, write_instructions
+from instruction_record import InstructionRecord
+from record_files import write_record
 from result_files import RESULTS, announce, called
 
 from tsm_edge.bundle import RUN_TOOL, Bundle
@@ -45,7 +46,7 @@ def main(bundle: Path | None, frames: int, peers: bool, results: Path) -> None:
         path = bundle or _compiled(Path(stack.enter_context(TemporaryDirectory())))
         record = measure(Bundle.open(path), frames, peers=peers)
     name = f"instructions-{record.model}-{record.precision}-{record.target}-emulated.json"
-    write_instructions(record, results / name)
+    write_record(record, results / name)
     announce(f"wrote {results / name}")
 
 

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 import click
 import numpy as np
 from fma_peak import FmaPeak
-from kernels_record import KernelSpeed, KernelsRecord, write_kernels
+from kernels_record import KernelSpeed, KernelsRecord
+from record_files import write_record
 from result_files import RESULTS, announce, called, device_name, opened_bundle
 from unshifted import check_against_online, unshifted_bundle
 
@@ -50,7 +51,7 @@ def main(bundle: Path | None, frames: int, results: Path) -> None:
     record = measure(opened_bundle(bundle), frames)
     bundle_name = f"{record.bundle.model}-{record.bundle.precision}-{record.bundle.target}"
     path = results / f"kernels-{bundle_name}-{device_name(record.machine.device)}-t1.json"
-    write_kernels(record, path)
+    write_record(record, path)
     announce(f"wrote {path}: the shift takes {record.shift_ratio - 1:+.1%}")
 
 

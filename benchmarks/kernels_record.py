@@ -1,15 +1,13 @@
 """What the measuring of single kernels leaves behind, as JSON holds it without loss."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-import msgspec
+from record_files import read_record
 
-from tsm_edge.errors import OutputError
-from tsm_edge.files import file_written_aside
 from tsm_edge.runtime.bench.record import BundleRecord, Latency, Machine
 
-__all__ = ["KernelSpeed", "KernelsRecord", "read_kernels", "write_kernels"]
+__all__ = ["KernelSpeed", "KernelsRecord", "read_kernels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,25 +70,4 @@ class KernelsRecord:
         return self.online.summary.p50_ms / self.unshifted.summary.p50_ms
 
 
-def write_kernels(record: KernelsRecord, path: Path) -> None:
-    """Write `record` as JSON.
-
-    Raises:
-        OutputError: The file cannot be written; an older one stays as it was.
-    """
-    with file_written_aside(path) as aside:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-
-
-def read_kernels(path: Path) -> KernelsRecord:
-    """Read what `write_kernels` wrote.
-
-    Raises:
-        OutputError: No such file, or not such a record.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=KernelsRecord)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OutputError(
-            f"{path} is no record of kernels: {error}; write one with benchmarks/kernels.py"
-        ) from error
+read_kernels = partial(read_record, kind=KernelsRecord, content="record of kernels", script="kernels.py")

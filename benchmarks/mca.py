@@ -19,7 +19,8 @@ import click
 from hot_stretches import Stretch, hottest, stretches_of
 from instruction_plugin import HOT_CODE, built_plugin, emulator_version, executed_blocks
 from llvm_mca import cycles_of, disassembled, fmla_per_cycle, llvm_version
-from mca_record import KernelCycles, McaRecord, write_mca
+from mca_record import KernelCycles, McaRecord
+from record_files import write_record
 from result_files import RESULTS, announce, called
 
 from tsm_edge.bundle import ONNX_MODEL, Bundle
@@ -52,7 +53,7 @@ def main(bundles: tuple[Path, ...], results: Path) -> None:
         for path in paths:
             record = measure(Bundle.open(path))
             name = f"mca-{record.model}-{record.precision}-{record.target}-simulated.json"
-            write_mca(record, results / name)
+            write_record(record, results / name)
             announce(f"wrote {results / name}: {record.ratio:.2f} of the floor")
 
 

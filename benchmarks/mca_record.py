@@ -1,14 +1,11 @@
 """What llvm-mca said of a bundle's kernels, as JSON holds it without loss."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-import msgspec
+from record_files import read_record
 
-from tsm_edge.errors import OutputError
-from tsm_edge.files import file_written_aside
-
-__all__ = ["KernelCycles", "McaRecord", "read_mca", "write_mca"]
+__all__ = ["KernelCycles", "McaRecord", "read_mca"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,25 +64,4 @@ class McaRecord:
         return simulated / sum(each.instructions for each in self.kernels)
 
 
-def write_mca(record: McaRecord, path: Path) -> None:
-    """Write `record` as JSON.
-
-    Raises:
-        OutputError: The file cannot be written; an older one stays as it was.
-    """
-    with file_written_aside(path) as aside:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-
-
-def read_mca(path: Path) -> McaRecord:
-    """Read what `write_mca` wrote.
-
-    Raises:
-        OutputError: No such file, or not such a record.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=McaRecord)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OutputError(
-            f"{path} is no record of llvm-mca's cycles: {error}; write one with benchmarks/mca.py"
-        ) from error
+read_mca = partial(read_record, kind=McaRecord, content="record of llvm-mca's cycles", script="mca.py")

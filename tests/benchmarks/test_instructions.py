@@ -41,8 +41,9 @@ def test_start_of_the_program_is_not_counted(record):
 
 def test_record_is_read_as_it_was_written(record, tmp_path):
     import instruction_record
+    import record_files
 
-    instruction_record.write_instructions(record, tmp_path / "counts.json")
+    record_files.write_record(record, tmp_path / "counts.json")
     assert instruction_record.read_instructions(tmp_path / "counts.json") == record
     (tmp_path / "counts.json").write_text("{}")
     with pytest.raises(OutputError, match="no count of instructions"):

@@ -99,8 +99,9 @@ def test_every_kernel_has_its_speed(record, bundle):
 
 def test_record_is_read_as_it_was_written(record, tmp_path):
     import kernels_record
+    import record_files
 
-    kernels_record.write_kernels(record, tmp_path / "kernels.json")
+    record_files.write_record(record, tmp_path / "kernels.json")
     assert kernels_record.read_kernels(tmp_path / "kernels.json") == record
     (tmp_path / "kernels.json").write_text("{}")
     with pytest.raises(OutputError, match="no record of kernels"):

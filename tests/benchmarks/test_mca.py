@@ -107,8 +107,9 @@ def record(llvm, blocks, monkeypatch, tiny):
 
 def test_record_is_read_as_it_was_written(record, tmp_path):
     import mca_record
+    import record_files
 
-    mca_record.write_mca(record, tmp_path / "mca.json")
+    record_files.write_record(record, tmp_path / "mca.json")
     assert mca_record.read_mca(tmp_path / "mca.json") == record
     (tmp_path / "mca.json").write_text("{}")
     with pytest.raises(OutputError, match="no record of llvm-mca's cycles"):
