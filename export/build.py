@@ -19,6 +19,7 @@ from tsm_edge.bundle import (
     C_HEADER,
     GOLDEN_FRAMES,
     GOLDEN_LOGITS,
+    LITE,
     ONNX_MODEL,
     RUN_TOOL,
     WEIGHTS,
@@ -33,6 +34,7 @@ from tsm_edge.export.golden import golden_frames, golden_logits
 from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels import unscheduled
 from tsm_edge.export.link import c_source, link_library, link_run_tool
+from tsm_edge.export.lite import lite_source
 from tsm_edge.export.models import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE
 from tsm_edge.export.onnx_export import export_onnx
@@ -185,6 +187,7 @@ def _write_library(
             link_library(source, kernels, target, directory / target.library)
             if target.libc != "darwin":  # on iOS nothing runs but apps
                 link_run_tool(source, kernels, target, directory / RUN_TOOL)
+                shutil.copyfile(lite_source(), directory / LITE)
     (directory / WEIGHTS).write_bytes(plan.weights)
     shutil.copyfile(c_source(C_HEADER), directory / C_HEADER)
     write_phone_files(directory, target)

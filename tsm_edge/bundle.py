@@ -9,6 +9,7 @@
 | golden_frames.npy | (T, H, W, 3) uint8 RGB frames of network size |
 | golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
 | tsm_edge.h, tsm-run | the C interface and, but for iOS, a static replay tool |
+| tsm_edge_lite.py | but for iOS: runs the bundle with Python 3.6 or newer and numpy alone |
 | module.modulemap | iOS: lets Swift import the C interface |
 """
 
@@ -35,6 +36,7 @@ GOLDEN_FRAMES = "golden_frames.npy"
 GOLDEN_LOGITS = "golden_logits.npy"
 RUN_TOOL = "tsm-run"
 C_HEADER = "tsm_edge.h"
+LITE = "tsm_edge_lite.py"
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
