@@ -26,7 +26,9 @@ def options(command: click.Command) -> set[str]:
 @pytest.mark.parametrize("line", sorted(set(COMMAND.findall(README + MAKEFILE))))
 def test_commands_and_options_exist(line):
     program, *words = shlex.split(line.replace("[", " ").replace("]", " "))
-    command = webcam_demo if program == "python" else cli.commands[words[0]] if words else cli
+    command = webcam_demo if program == "python" else cli
+    while isinstance(command, click.Group) and words:
+        command = command.commands[words.pop(0)]
     assert {word for word in words if word.startswith("--")} <= options(command)
 
 

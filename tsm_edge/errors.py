@@ -18,6 +18,7 @@ TsmEdgeError
 ├── FrameError              a frame has the wrong shape, dtype or values
 ├── StateError              a saved state does not fit this stream
 ├── SourceError             a video, camera or picture sequence cannot be read
+├── RemoteError             another machine cannot be reached, or refused what was asked of it
 └── OutputError             a result cannot be written
 
 A message says what was given, what would be accepted and what to do next, in one line.
@@ -34,6 +35,7 @@ __all__ = [
     "FrameError",
     "MissingDependencyError",
     "OutputError",
+    "RemoteError",
     "SourceError",
     "StateError",
     "TrainingError",
@@ -116,6 +118,10 @@ class StateError(TsmEdgeError, ValueError):
 
 class SourceError(TsmEdgeError):
     """A video source cannot be opened or read."""
+
+
+class RemoteError(TsmEdgeError):
+    """Another machine cannot be reached, or refused what was asked of it; nothing there is half written."""
 
 
 class OutputError(TsmEdgeError):

@@ -5,7 +5,7 @@ from typing import NoReturn
 import click
 
 from tsm_edge import __version__
-from tsm_edge.cli import bench, env, export, fetch, models, run, targets, train, tune, verify
+from tsm_edge.cli import bench, bundle, env, export, fetch, models, push, run, targets, train, tune, verify
 from tsm_edge.cli import compile as compile_command
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 
@@ -34,10 +34,11 @@ def cli(context: click.Context) -> None:
 
 # Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
 # The order is the road's: from a checkpoint to a measurement.
-for module in (targets, models, fetch, train, export, tune, compile_command, verify, run, bench, env):
+ROAD = (targets, models, fetch, train, export, tune, compile_command, verify, bundle, push, run, bench, env)
+for module in ROAD:
     cli.add_command(module.command)
 
-for command in (cli, *cli.commands.values()):
+for command in (cli, *cli.commands.values(), *bundle.command.commands.values()):
     add_verbose_option(command)
 
 
