@@ -37,6 +37,7 @@ def plan_source(
         _call_table(plan),
         _buffer_table(spec, buffer_offsets),
         _level_table(spec.preprocess),
+        _label_table(spec.labels),
         _text("metadata", metadata_json(spec, target, threads, precision)),
         _plan_struct(plan, spec, target, threads),
     ]
@@ -126,6 +127,7 @@ def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int) 
         "target": _string(target.name),
         "note": _string("; ".join(filter(None, (spec.weights_note, target.note)))),
         "metadata": "metadata",
+        "labels": "labels",
     }
     rows = ",\n".join(f"  .{name} = {value}" for name, value in fields.items())
     return f"const tsm_plan tsm_model_plan = {{\n{rows}\n}};"
@@ -141,6 +143,21 @@ def _level_table(preprocess: PreprocessSpec) -> str:
         raise CompileError(f"normalising with mean {preprocess.mean} and std {preprocess.std} leaves float32")
     rows = ",\n".join("  {" + ", ".join(f"{float(v).hex()}f" for v in row) + "}" for row in table)
     return f"static const float levels[3][256] = {{\n{rows}\n}};"
+
+
+def _label_table(labels: tuple[str, ...]) -> str:
+    """As UTF-8, byte by byte in octal, which no following character can lengthen."""
+    rows = ",\n".join(
+        '  "'
+        + "".join(f"\\{byte:03o}" for byte in label.encode(errors="replace"))
+        + f'" /* {_comment(label)} */'
+        for label in labels
+    )
+    return f"static const char *const labels[] = {{\n{rows}\n}};"
+
+
+def _comment(text: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c == " ") else "?" for c in text)
 
 
 def _text(name: str, text: str) -> str:

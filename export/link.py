@@ -29,6 +29,7 @@ DRIVER_SOURCES = (
     "tsm_pool.c",
     "tsm_cpus.c",
 )
+RUN_SOURCES = ("tsm_run.c", "tsm_run_replay.c", "tsm_run_raw.c", "tsm_run_report.c", "tsm_run_device.c")
 # iOS gives an app no say in where its threads run.
 DARWIN_SOURCES = (*(name for name in DRIVER_SOURCES if name != "tsm_cpus.c"), "tsm_no_cpus.c")
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
@@ -168,7 +169,7 @@ def link_run_tool(
     zig_cc(
         f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
         [*C_FLAGS, *([] if symbols else ["-s"]), *([] if native else ["-static"])],
-        [plan_source, *_sources((*DRIVER_SOURCES, "tsm_run.c")), kernels],
+        [plan_source, *_sources((*DRIVER_SOURCES, *RUN_SOURCES)), kernels],
         path,
     )
     path.chmod(0o755)

@@ -16,6 +16,7 @@ __all__ = [
     "Options",
     "c_library",
     "image_of",
+    "noise_of",
     "pointer",
 ]
 
@@ -138,3 +139,17 @@ def image_of(
         if format_name == "yuv_420_888":
             image.pixel_strides[index] = planes.pixel_strides[index]
     return image, planes
+
+
+def noise_of(format_name: str, height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Samples for `image_of`."""
+
+    def noise(*shape: int) -> np.ndarray:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+
+    if format_name in ("rgb", "bgr", "rgba", "bgra"):
+        return (noise(height, width, len(format_name)),)
+    if format_name == "grey":
+        return (noise(height, width),)
+    half = ((height + 1) // 2, (width + 1) // 2)
+    return noise(height, width), noise(*half), noise(*half)

@@ -36,6 +36,7 @@ typedef struct tsm_plan {
   const tsm_shift_buffer *shift_buffers;
   double latency_target_ms; /* 0: none */
   const char *target, *note, *metadata; /* metadata: JSON */
+  const char *const *labels;            /* num_classes, UTF-8 */
 } tsm_plan;
 
 extern const tsm_plan tsm_model_plan;

@@ -39,26 +39,34 @@ def counter(tmp_path_factory):
 
 @pytest.fixture
 def allocations(counter, bundle_for, tmp_path):
-    """What `tsm-run` allocates while it replays that many frames."""
+    """What `tsm-run` allocates with these options."""
     bundle = bundle_for("host")
 
-    def count(frames, threads):
+    def count(*options):
         counts = tmp_path / "counts"
         environment = os.environ | {"LD_PRELOAD": str(counter), "COUNT_ALLOCATIONS": str(counts)}
-        options = ["--frames", str(frames), "--threads", str(threads)]
-        command = [bundle.path / RUN_TOOL, bundle.path, *options]
+        command = [bundle.path / RUN_TOOL, bundle.path, *map(str, options)]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         return int(counts.read_text())
 
     return count
 
 
+@pytest.mark.parametrize("affinity", [(), ("--affinity",)], ids=["anywhere", "big first"])
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_frames_allocate_nothing(allocations, threads):
-    few, many = (allocations(frames, threads) for frames in (1, 101))
+def test_frames_allocate_nothing(allocations, threads, affinity):
+    few, many = (allocations("--frames", frames, "--threads", threads, *affinity) for frames in (1, 101))
+    assert many == few
+
+
+@pytest.mark.parametrize("layout", ["nv21:65x47:90", "rgba:65x47", "grey:65x47:180"])
+def test_images_allocate_nothing(allocations, tmp_path, layout):
+    (tmp_path / "frames").write_bytes(bytes(101 * 65 * 47 * 4))
+    raw = ("--raw", tmp_path / "frames", "--image", layout)
+    few, many = (allocations(*raw, "--frames", frames) for frames in (1, 101))
     assert many == few
 
 
 def test_every_allocation_is_seen(allocations):
     """Files, weights, arena, scratch, state, logits: the counter is no deaf one, and hears more with more threads."""
-    assert allocations(1, 4) > allocations(1, 1) > 8
+    assert allocations("--threads", 4) > allocations("--threads", 1) > 8

@@ -28,6 +28,7 @@ int main(void) {
   int i;
   printf("size %d %d %d\n", p->height, p->width, p->num_classes);
   for (i = 0; i < 3 * 256; i++) printf("level %a\n", p->levels[i]);
+  for (i = 0; i < p->num_classes; i++) printf("label %s\n", p->labels[i]);
   printf("resize %d\nmetadata %s\n", p->resize_short_side, p->metadata);
   printf("bytes %lld %lld %lld\n", (long long)p->arena_bytes, (long long)p->weight_bytes, (long long)p->state_bytes);
   printf("logits %lld\nthreads %d\n", (long long)p->logits_offset, p->default_threads);
@@ -131,9 +132,11 @@ def test_normalisation_beyond_float32_is_refused(plan, graph):
 
 
 def test_metadata_is_the_manifests(compiled, graph):
-    labels = ("plain", 'a "quote"', "back\\slash ??/", "Händeschütteln 手 👋", "nul \x00 and\nline")
+    labels = ("plain", 'a "quote"', "back\\slash ??/ */", "Händeschütteln 手 👋 0", "1 nul \x00 and\nline")
     spec = dataclasses.replace(graph.spec(), labels=labels)
-    said = compiled(spec, host_target(), threads=3)["metadata"][0]
+    printed = compiled(spec, host_target(), threads=3)
+    assert printed["label"] == [*labels[:4], "1 nul "]
+    said = printed["metadata"][0]
     assert said.isascii()
     fields = json.loads(said)
     assert msgspec.convert(fields["model"], ModelSpec) == spec

@@ -90,3 +90,19 @@ def test_library_itself_answers_as_onnx_runtime_does(bundle_for, loader, tmp_pat
     np.testing.assert_array_equal(logits[1], logits[4])
     golden = bundle.golden_logits
     np.testing.assert_allclose(logits[1], golden, rtol=0, atol=TOLERANCE * np.abs(golden).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"), [("jetson-nano", "nv21:81x61:90"), ("galaxy-note8", "rgba:81x61:180")]
+)
+def test_images_are_answered_as_on_this_machine(bundle_for, tmp_path, name, layout):
+    """Pixels are whole numbers, so that the frames are the same; floats are summed in another order."""
+    (tmp_path / "frames").write_bytes(np.random.default_rng(0).bytes(4 * 81 * 61 * 4))
+    raw = ["--raw", tmp_path / "frames", "--image", layout, "--frames", 4, "--json"]
+    bundle, native = bundle_for(name), bundle_for("host")
+    here = subprocess.run(
+        [native.path / RUN_TOOL, *map(str, raw)], capture_output=True, text=True, check=True
+    ).stdout
+    there = emulate(bundle.manifest.target, bundle.path / RUN_TOOL, *raw)
+    logits = [np.array([json.loads(line)["logits"] for line in said.splitlines()]) for said in (there, here)]
+    np.testing.assert_allclose(*logits, rtol=0, atol=TOLERANCE * np.abs(logits[1]).max())

@@ -7,7 +7,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from c_interface import FORMATS, STATUSES, Image, c_library, image_of, pointer
+from c_interface import FORMATS, STATUSES, Image, c_library, image_of, noise_of, pointer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,18 +37,6 @@ static const float levels[3][256] = {%s};
 const tsm_plan tsm_model_plan = {
   .height = %d, .width = %d, .resize_short_side = %d, .levels = levels[0]};
 """
-
-
-def samples_of(format_name, height, width, rng):
-    def noise(*shape):
-        return rng.integers(0, 256, shape, dtype=np.uint8)
-
-    if format_name in ("rgb", "bgr", "rgba", "bgra"):
-        return (noise(height, width, len(format_name)),)
-    if format_name == "grey":
-        return (noise(height, width),)
-    half = ((height + 1) // 2, (width + 1) // 2)
-    return noise(height, width), noise(*half), noise(*half)
 
 
 def bgr_by_opencv(format_name, samples):
@@ -111,7 +99,7 @@ def test_any_image_becomes_what_python_makes_of_it(
     network, format_name, size, rotation, padding, pixel_stride, seed
 ):
     library, spec = network
-    samples = samples_of(format_name, *size, np.random.default_rng(seed))
+    samples = noise_of(format_name, *size, np.random.default_rng(seed))
     image, _memory = image_of(
         format_name, samples, padding=padding, pixel_stride=pixel_stride, rotation=rotation
     )
@@ -126,7 +114,7 @@ def test_any_image_becomes_what_python_makes_of_it(
 )
 def test_cameras_sizes(network, format_name, size):
     library, spec = network
-    samples = samples_of(format_name, *size, np.random.default_rng(0))
+    samples = noise_of(format_name, *size, np.random.default_rng(0))
     image, _memory = image_of(format_name, samples, padding=32, pixel_stride=2, rotation=90)
     expected = frame_by_python(format_name, samples, 90, spec)
     assert most_levels_apart(to_frame(library, image, spec.crop_size), expected, spec) <= ONE_LEVEL
@@ -167,7 +155,7 @@ def test_step_image_is_a_step_of_its_frame(library, streams, compiled_path, form
     spec = Bundle.open(compiled_path).manifest.model
     size, rng = spec.preprocess.crop_size, np.random.default_rng(1)
     for _ in range(3):
-        image, _memory = image_of(format_name, samples_of(format_name, 60, 80, rng), rotation=270)
+        image, _memory = image_of(format_name, noise_of(format_name, 60, 80, rng), rotation=270)
         answers = [np.full(spec.num_classes, np.nan, np.float32) for _ in streams]
         assert library.tsm_stream_step_image(streams[0], ctypes.byref(image), pointer(answers[0])) == 0
         frame = to_frame(library, image, size)
@@ -176,7 +164,7 @@ def test_step_image_is_a_step_of_its_frame(library, streams, compiled_path, form
 
 
 def good_image(format_name="nv21"):
-    return image_of(format_name, samples_of(format_name, 40, 60, np.random.default_rng(2)), padding=4)
+    return image_of(format_name, noise_of(format_name, 40, 60, np.random.default_rng(2)), padding=4)
 
 
 @pytest.mark.parametrize(
