@@ -11,7 +11,7 @@ import numpy as np
 __all__ = ["DIRECTIONS", "moving_shape", "write_clip", "write_folders"]
 
 SIZE = 48
-DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "nothing": (0, 0)}
 
 
 def moving_shape(

@@ -34,6 +34,7 @@ def test_the_demo_masks_the_classes_that_it_confuses():
 def test_other_labels_are_smoothed_plainly():
     assert smoothing_for(JESTER_LABELS) == JESTER_SMOOTHING
     assert smoothing_for(("a", "b")) == SmoothingSpec()
+    assert smoothing_for(("wave", "no_gesture", "Nothing")).background == ("no_gesture", "Nothing")
 
 
 def test_numbered_labels_count_from_zero():

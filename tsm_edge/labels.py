@@ -1,5 +1,6 @@
 """Names of classes, and how the published demo smooths them."""
 
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -67,9 +68,16 @@ JESTER_SMOOTHING = SmoothingSpec(
 )
 
 
+# Names, by which classes that mean "nothing happens" are known among one's own.
+_NOTHING = frozenset({"no gesture", "doing other things", "nothing", "none", "background", "idle"})
+
+
 def smoothing_for(labels: tuple[str, ...]) -> SmoothingSpec:
     """The published smoothing for Jester's labels, a plain mean with hysteresis for others."""
-    return JESTER_SMOOTHING if labels == JESTER_LABELS else SmoothingSpec()
+    if labels == JESTER_LABELS:
+        return JESTER_SMOOTHING
+    background = tuple(label for label in labels if re.sub("[_-]+", " ", label).casefold() in _NOTHING)
+    return SmoothingSpec(background=background)
 
 
 def dataset_labels(dataset: Dataset) -> tuple[str, ...]:

@@ -23,11 +23,15 @@ __all__ = [
     "is_clip",
     "picture_paths",
     "read_frames",
+    "video_frames",
+    "video_rate",
 ]
 
 UInt8Array = npt.NDArray[np.uint8]
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
+# Where a container names no rate: what FFmpeg assumes for pictures.
+DEFAULT_FPS = 25.0
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 
 
@@ -104,7 +108,7 @@ def _read_video(path: Path, indices: Sequence[int] | None) -> list[UInt8Array]:
     last = float("inf") if wanted is None else max(wanted)
     decoded: dict[int, UInt8Array] = {}
     final, count = None, 0
-    for count, frame in enumerate(_video_frames(path), start=1):
+    for count, frame in enumerate(video_frames(path), start=1):
         final = frame
         if wanted is None or count - 1 in wanted:
             decoded[count - 1] = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
@@ -126,7 +130,7 @@ def count_video_frames(path: Path) -> int:
         return count
 
 
-def _video_frames(path: Path) -> Iterator[UInt8Array]:
+def video_frames(path: Path) -> Iterator[UInt8Array]:
     """The frames of a video, (H, W, 3) uint8 BGR, as long as they can be decoded."""
     with _opened(path) as capture:
         while capture.isOpened():
@@ -134,6 +138,13 @@ def _video_frames(path: Path) -> Iterator[UInt8Array]:
             if not readable:
                 return
             yield frame
+
+
+def video_rate(path: Path) -> float:
+    """Frames a second as the container tells; 25 where it tells nonsense."""
+    with _opened(path) as capture:
+        fps = float(capture.get(load_opencv().CAP_PROP_FPS))
+    return fps if 0 < fps < 1000 else DEFAULT_FPS
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """The bundle's ONNX file in ONNX Runtime: the portable reference, and the engine where no library is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tsm_edge.bundle import ONNX_MODEL, Bundle
 from tsm_edge.errors import BundleError, MissingDependencyError
 from tsm_edge.runtime.backends.array_stream import ArrayStream
 from tsm_edge.runtime.backends.base import Float32Array
-from tsm_edge.specs import ModelSpec, StateSpec
+from tsm_edge.specs import ONNX_METADATA_KEY, ModelSpec, StateSpec
 
-__all__ = ["OnnxRuntimeBackend", "open_backend"]
+__all__ = ["OnnxRuntimeBackend", "open_backend", "open_file"]
 
 # ONNX Runtime's own scale: 3 is "error"; warnings about its graph passes are no news to our users.
 LOG_ERRORS_ONLY = 3
@@ -47,6 +50,33 @@ def open_backend(bundle: Bundle, threads: int) -> OnnxRuntimeBackend:
         BundleError: No ONNX file there, a broken one, or one whose inputs and outputs are not the manifest's.
     """
     path = bundle.file(ONNX_MODEL)
+    session = _load(path, threads)
+    _check_interface(session, bundle.manifest.model, path)
+    return OnnxRuntimeBackend(session, bundle.manifest.model, threads)
+
+
+def open_file(path: Path, threads: int) -> OnnxRuntimeBackend:
+    """Load an ONNX file that no bundle is around; it tells itself which network it holds.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+        BundleError: No such file, a broken one, or one that `tsm-edge export` did not write.
+    """
+    if not path.is_file():
+        raise BundleError(f"no ONNX file at {path}; write one with `tsm-edge export`")
+    session = _load(path, threads)
+    text = session.get_modelmeta().custom_metadata_map.get(ONNX_METADATA_KEY, "")
+    try:
+        spec = msgspec.json.decode(text, type=ModelSpec)
+    except msgspec.MsgspecError as error:
+        raise BundleError(
+            f"{path} does not say which network it holds; write it with `tsm-edge export`"
+        ) from error
+    _check_interface(session, spec, path)
+    return OnnxRuntimeBackend(session, spec, threads)
+
+
+def _load(path: Path, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -54,13 +84,11 @@ def open_backend(bundle: Bundle, threads: int) -> OnnxRuntimeBackend:
             "backend 'onnxruntime' needs ONNX Runtime: pip install onnxruntime"
         ) from error
     try:
-        session = onnxruntime.InferenceSession(
+        return onnxruntime.InferenceSession(
             path, sess_options=_options(onnxruntime, threads), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's own errors share no base class but this one
         raise BundleError(f"ONNX Runtime cannot load {path}: {error}; compile the bundle again") from error
-    _check_interface(session, bundle)
-    return OnnxRuntimeBackend(session, bundle.manifest.model, threads)
 
 
 def _options(onnxruntime: Any, threads: int) -> Any:
@@ -71,8 +99,7 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     return options
 
 
-def _check_interface(session: Any, bundle: Bundle) -> None:
-    spec = bundle.manifest.model
+def _check_interface(session: Any, spec: ModelSpec, path: Path) -> None:
     names = _buffer_names(spec.state)
     expected = {
         "inputs": ["frame", *names],
@@ -87,8 +114,7 @@ def _check_interface(session: Any, bundle: Bundle) -> None:
     for what, value in expected.items():
         if found[what] != value:
             raise BundleError(
-                f"{bundle.path / ONNX_MODEL} has the {what} {found[what]}, the manifest says {value}; "
-                "compile the bundle again"
+                f"{path} has the {what} {found[what]}, the manifest says {value}; compile the bundle again"
             )
 
 

@@ -1,0 +1,94 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+from moving_shapes import write_folders
+
+from tsm_edge.cli.eval import command
+from tsm_edge.errors import CheckpointError, DataError, UsageError
+from tsm_edge.export import build_model, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return write_folders(tmp_path_factory.mktemp("clips"), 3)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "m.safetensors"
+    save_checkpoint(build_model("mobilenetv2-0.5", labels=("left", "right"), image_size=32), path)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, [*map(str, arguments)])
+
+
+def test_table_figures_and_picture(tsm_edge, clips, checkpoint, tmp_path):
+    (clips / "left" / "broken.mp4").write_bytes(b"no video")
+    plot = tmp_path / "confusion.png"
+    done = tsm_edge("eval", checkpoint, clips, "--confusion", plot)
+    (clips / "left" / "broken.mp4").unlink()
+    assert done.stderr == ""
+    assert "of 6 clips" in done.stdout
+    assert "untrained weights" in done.stdout
+    assert "those that the network learned from say little" in done.stdout
+    assert "skipped" in done.stdout
+    assert "broken.mp4" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_of_an_ensemble_under_a_published_protocol(clips, checkpoint):
+    done = run(
+        checkpoint, checkpoint, clips, "--protocol", "2clip-full", "--frames", 4, "--threads", 1, "--json"
+    )
+    result = json.loads(done.stdout)["result"]
+    assert result["models"] == [str(checkpoint)] * 2
+    assert result["num_clips"] == 6
+    assert sum(map(sum, result["confusion"])) == 6
+    assert [each["label"] for each in result["classes"]] == ["left", "right"]
+
+
+def test_streams_at_several_rates_and_losses(clips, checkpoint):
+    options = [
+        "--threads",
+        1,
+        "--protocol",
+        "stream",
+        "--fps",
+        6,
+        "--fps",
+        12,
+        "--drop",
+        0,
+        "--drop",
+        0.25,
+        "--json",
+    ]
+    results = json.loads(run(checkpoint, clips, *options).stdout)["results"]
+    assert [(each["fps"], each["drop"]) for each in results] == [(6, 0), (6, 0.25), (12, 0), (12, 0.25)]
+    assert all(each["happened"] == 6 for each in results)
+    shown = run(checkpoint, clips, "--protocol", "stream").stdout
+    assert "6 clips joined; 0.1 minutes" in shown
+    assert "no class for nothing" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (["absent.pth", "CLIPS"], CheckpointError, "cannot read absent.pth"),
+        (["MODEL", "absent"], DataError, "no data at absent"),
+        (["MODEL", "CLIPS", "--fps", "6"], UsageError, "belong to --protocol stream"),
+        (["MODEL", "MODEL", "CLIPS", "--protocol", "stream"], UsageError, "takes one model"),
+        (["MODEL", "CLIPS", "--confusion", "x.txt"], UsageError, "cannot draw 'x.txt'"),
+        (["MODEL", "CLIPS", "--split", "validation"], DataError, "give --split all"),
+    ],
+)
+def test_mistakes_get_one_line(clips, checkpoint, tmp_path, monkeypatch, arguments, error, words):
+    monkeypatch.chdir(tmp_path)
+    places = {"CLIPS": clips, "MODEL": checkpoint}
+    done = run(*(places.get(argument, argument) for argument in arguments))
+    assert isinstance(done.exception, error)
+    assert words in str(done.exception)
+    assert "\n" not in str(done.exception)
