@@ -16,6 +16,7 @@ import numpy as np
 
 from tsm_edge._version import __version__
 from tsm_edge.bundle import (
+    C_EXAMPLE,
     C_HEADER,
     GOLDEN_FRAMES,
     GOLDEN_LOGITS,
@@ -189,7 +190,8 @@ def _write_library(
                 link_run_tool(source, kernels, target, directory / RUN_TOOL)
                 shutil.copyfile(lite_source(), directory / LITE)
     (directory / WEIGHTS).write_bytes(plan.weights)
-    shutil.copyfile(c_source(C_HEADER), directory / C_HEADER)
+    for name in (C_HEADER, C_EXAMPLE):
+        shutil.copyfile(c_source(name), directory / name)
     write_phone_files(directory, target)
 
 

@@ -8,6 +8,7 @@
 | model.onnx | the same network, portable: the reference |
 | golden_frames.npy | (T, H, W, 3) uint8 RGB frames of network size |
 | golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
+| example.c | how a C program uses them |
 | tsm_edge.h, tsm-run | the C interface and, but for iOS, a static replay tool |
 | tsm_edge_lite.py | but for iOS: runs the bundle with Python 3.6 or newer and numpy alone |
 | module.modulemap | iOS: lets Swift import the C interface |
@@ -36,6 +37,7 @@ GOLDEN_FRAMES = "golden_frames.npy"
 GOLDEN_LOGITS = "golden_logits.npy"
 RUN_TOOL = "tsm-run"
 C_HEADER = "tsm_edge.h"
+C_EXAMPLE = "example.c"
 LITE = "tsm_edge_lite.py"
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -33,7 +33,7 @@ def hidden(directory):
 
 
 def test_bundle_holds_every_file_whole(small_bundle):
-    assert small_bundle.check_files() == 8
+    assert small_bundle.check_files() == 9
     names = set(small_bundle.manifest.files)
     on_disk = {path.name for path in small_bundle.path.iterdir()}
     assert on_disk == names | {MANIFEST_NAME}
