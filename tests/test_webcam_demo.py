@@ -1,26 +1,20 @@
 """The demo as its users start it: in a process of its own, without a display and on a real one in memory."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tiny_bundle import write_tiny_bundle
 from tiny_video import write_video
+from virtual_screen import press, screenshot, virtual_screen, wait_for, wait_until_shown
 
 from tsm_edge.runtime.capture.video_file import VideoFile
 from tsm_edge.runtime.overlay_panel import BACKGROUND, WARNING
 
 TIMEOUT_S = 60
-PATIENCE_S = 5
-SCREEN = (1024, 768)
-# Header of an X window dump: big-endian words; the pixels follow header and colour map.
-HEADER_WORDS, COLOUR_BYTES = 25, 12
 
 
 @pytest.fixture(scope="module")
@@ -53,62 +47,12 @@ def start(bundle, *arguments, display=""):
 @pytest.fixture
 def display(tmp_path):
     """A screen in memory, and the file that holds its pixels."""
-    if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
-        pytest.skip("needs Xvfb and xdotool (apt-get install xvfb xdotool)")
-    reading, writing = os.pipe()
-    size = f"{SCREEN[0]}x{SCREEN[1]}x24"
-    # noreset: else the server starts over when its last client leaves, as the demo's look for a display does, and
-    # may lose the window that comes right after.
-    command = [
-        "Xvfb",
-        "-displayfd",
-        str(writing),
-        "-screen",
-        "0",
-        size,
-        "-fbdir",
-        str(tmp_path),
-        "-noreset",
-        "-nolisten",
-        "tcp",
-    ]
-    with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
-        os.close(writing)
-        with os.fdopen(reading) as number:
-            yield f":{number.readline().strip()}", tmp_path / "Xvfb_screen0"
-        server.terminate()
-
-
-def screenshot(dump: Path) -> np.ndarray:
-    """The screen's pixels, (H, W, 3) uint8 BGR."""
-    data = dump.read_bytes()
-    header = np.frombuffer(data, ">u4", HEADER_WORDS)
-    start = int(header[0] + header[19] * COLOUR_BYTES)
-    rows = np.frombuffer(data, np.uint8, SCREEN[0] * SCREEN[1] * 4, start)
-    return rows.reshape(SCREEN[1], SCREEN[0], 4)[..., :3]
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "never happened"
-        time.sleep(0.05)
+    with virtual_screen(tmp_path) as screen:
+        yield screen
 
 
 def wait_for_window(display: str, dump: Path, process):
-    """Without a window manager Qt now and then misses that its window may be painted; shown once more, it is."""
-    again = time.monotonic() + PATIENCE_S
-
-    def is_painted():
-        nonlocal again
-        if time.monotonic() > again:
-            again = time.monotonic() + PATIENCE_S
-            show_again = ["search", "--name", "^tsm-edge", "windowunmap", "--sync", "windowmap", "--sync"]
-            press(display, *show_again, check=False)  # it may not be there yet
-        return shown(dump, WARNING) > 5000
-
-    wait_for(is_painted, process)
+    wait_until_shown(display, lambda: shown(dump, WARNING) > 5000, process)
 
 
 def shown(dump: Path, colour) -> int:
@@ -168,7 +112,3 @@ def test_keys_reset_and_quit(bundle, video, display, key):
     press(name, "key", key)
     process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
-
-
-def press(display: str, *what: str, check: bool = True) -> None:
-    subprocess.run(["xdotool", *what], env=os.environ | {"DISPLAY": display}, check=check)

@@ -5,7 +5,21 @@ from typing import NoReturn
 import click
 
 from tsm_edge import __version__
-from tsm_edge.cli import bench, bundle, env, export, fetch, models, push, run, targets, train, tune, verify
+from tsm_edge.cli import (
+    bench,
+    bundle,
+    env,
+    export,
+    fetch,
+    models,
+    push,
+    record,
+    run,
+    targets,
+    train,
+    tune,
+    verify,
+)
 from tsm_edge.cli import compile as compile_command
 from tsm_edge.cli import eval as eval_command
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
@@ -36,7 +50,7 @@ def cli(context: click.Context) -> None:
 # Command modules import click alone at their top; the halves, and with them torch, TVM and OpenCV, when run.
 # The order is the road's: from a checkpoint to a measurement.
 ROAD = (
-    *(targets, models, fetch, train, export, tune, compile_command),
+    *(targets, models, fetch, record, train, export, tune, compile_command),
     *(verify, eval_command, bundle, push, run, bench, env),
 )
 for module in ROAD:
