@@ -117,4 +117,5 @@ $(VENV)/peers-installed: $(VENV)/demo-installed
 
 $(VENV)/test-installed: $(VENV)/demo-installed
 	$(PIP) --editable '.[export,bench,cuda,rpc,train,dev]'
+	$(PIP) --no-deps kotlin-jupyter-kernel
 	@touch $@

@@ -32,6 +32,8 @@ DRIVER_SOURCES = (
 RUN_SOURCES = ("tsm_run.c", "tsm_run_replay.c", "tsm_run_raw.c", "tsm_run_report.c", "tsm_run_device.c")
 # iOS gives an app no say in where its threads run.
 DARWIN_SOURCES = (*(name for name in DRIVER_SOURCES if name != "tsm_cpus.c"), "tsm_no_cpus.c")
+# The entry points of export/android.
+JAVA_SOURCES = ("tsm_jni.c", "tsm_jni_step.c")
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
 BIONIC_LIBC = (
     "calloc",
@@ -62,6 +64,7 @@ BIONIC_LIBC = (
     "sched_setaffinity",
     "sched_yield",
     "snprintf",
+    "strlen",
     "syscall",
     "vsnprintf",
 )
@@ -76,6 +79,7 @@ EXPORTED = (
     "tsm_stream_*",
     "tsm_image_to_frame",
 )
+JAVA_EXPORTED = ("Java_dev_tsmedge_Native_*",)
 # Plain for ctypes, and as TVM's runtime calls functions, for boards.
 TUNING_EXPORTED = ("tsm_tune_*", "__tvm_ffi_*")
 C_FLAGS = (
@@ -91,7 +95,9 @@ C_FLAGS = (
 )
 
 
-def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
+def link_library(
+    plan_source: Path, kernels: Path, target: TargetSpec, path: Path, *, java: bool | None = None
+) -> None:
     """Link `libtsm_model.so`, or archive `libtsm_model.a` where apps load no libraries.
 
     Args:
@@ -99,6 +105,7 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
         kernels: The kernels' object file.
         target: Where it will run.
         path: The library to write.
+        java: Whether Java finds its entry points in it; None is for Android alone.
 
     Raises:
         CompileError: zig refused.
@@ -106,7 +113,11 @@ def link_library(plan_source: Path, kernels: Path, target: TargetSpec, path: Pat
     if target.libc == "darwin":
         _archive([plan_source, *_sources(DARWIN_SOURCES)], kernels, target, path)
         return
-    _link_shared([plan_source, *_sources(DRIVER_SOURCES)], kernels, target, path, EXPORTED)
+    sources, exported = [*DRIVER_SOURCES], [*EXPORTED]
+    if java or (java is None and target.libc == "bionic"):
+        sources += JAVA_SOURCES
+        exported += JAVA_EXPORTED
+    _link_shared([plan_source, *_sources(sources)], kernels, target, path, exported)
 
 
 def link_tuning_library(source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:

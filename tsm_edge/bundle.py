@@ -10,7 +10,11 @@
 | golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
 | example.c | how a C program uses them |
 | tsm_edge.h, tsm-run | the C interface and, but for iOS, a static replay tool |
+<<<<<<< HEAD
 | tsm_edge_lite.py | but for iOS: runs the bundle with Python 3.6 or newer and numpy alone |
+=======
+| android/ | Android: a module for Android Studio, which has library and weights by hard links |
+>>>>>>> 0ebfb7b (export: give bundles for Android a module for Android Studio)
 | module.modulemap | iOS: lets Swift import the C interface |
 """
 

@@ -1,19 +1,19 @@
 """Bundles for ARM on an emulated Cortex-A57: the run tool, and the very libraries that a device would load."""
 
 import json
-import os
 import platform
 import shutil
 import subprocess
-import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pytest
 
-from tsm_edge.bundle import C_HEADER, LIBRARY, RUN_TOOL, WEIGHTS
+from tsm_edge.bundle import LIBRARY, ONNX_MODEL, RUN_TOOL, WEIGHTS
+from tsm_edge.export.golden import golden_logits
 from tsm_edge.export.link import C_FLAGS
+from tsm_edge.export.zig import zig_cc
 from tsm_edge.runtime.preprocess import normalise
 from tsm_edge.targets import TARGETS
 
@@ -30,6 +30,9 @@ pytestmark = [
 ARM = [
     name for name, target in TARGETS.items() if target.architecture == "aarch64" and target.libc != "darwin"
 ]
+
+ANDROID = [name for name in ARM if TARGETS[name].libc == "bionic"]
+TESTS = Path(__file__).parents[1]
 
 
 def emulate(target, *command):
@@ -61,35 +64,56 @@ def test_run_tool_gives_the_same_bits_on_any_number_of_threads(bundle_for, name)
 
 
 @pytest.fixture(scope="module")
-def loader(bundle_for, tmp_path_factory):
-    """A program that loads a library without the device's own linker."""
-    source, program = (
-        Path(__file__).parents[1] / "load_library.c",
-        tmp_path_factory.mktemp("loader") / "loader",
-    )
-    # As the compiler makes its run tool, so that zig finds the libc that it built for that.
-    flags = ["-target", "aarch64-linux-musl", *C_FLAGS, "-s", "-static"]
-    include = f"-I{bundle_for('jetson-nano').file(C_HEADER).parent}"
-    command = [sys.executable, "-m", "ziglang", "cc", *flags, include, str(source), "-o", str(program)]
-    cache = str(platformdirs.user_cache_path("tsm-edge") / "zig")
-    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
-    subprocess.run(command, check=True, env=environment)
-    return program
+def program(tmp_path_factory):
+    """A program of tests/ that loads a library without the device's own linker."""
+
+    @cache
+    def program_(name):
+        path = tmp_path_factory.mktemp("programs") / name
+        # As the compiler makes its run tool, so that zig finds the libc that it built for that.
+        zig_cc("aarch64-linux-musl", [*C_FLAGS, "-s", "-static"], [TESTS / f"{name}.c"], path)
+        return path
+
+    return program_
+
+
+@pytest.fixture
+def stream(bundle_for, program, tmp_path):
+    """Logits of frames that such a program steps on an emulated processor, beside ONNX Runtime's."""
+
+    def stream_(name, loader, *options):
+        bundle = bundle_for(name)
+        golden, spec = bundle.golden_frames, bundle.manifest.model
+        frames = np.concatenate([golden, golden[::-1]])
+        np.concatenate([normalise(frame, spec.preprocess) for frame in frames]).tofile(tmp_path / "frames")
+        operands = bundle.file(LIBRARY), bundle.file(WEIGHTS), tmp_path / "frames", *options
+        lines = emulate(bundle.manifest.target, program(loader), *operands).splitlines()
+        logits = np.array([[float.fromhex(word) for word in line.split()] for line in lines])
+        assert len(logits) == 16
+        return logits, golden_logits(bundle.file(ONNX_MODEL), spec, frames)
+
+    return stream_
+
+
+def assert_equal_to(logits, expected):
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", ARM)
-def test_library_itself_answers_as_onnx_runtime_does(bundle_for, loader, tmp_path, name):
-    bundle = bundle_for(name)
-    frames = [normalise(frame, bundle.manifest.model.preprocess) for frame in bundle.golden_frames]
-    np.concatenate(frames).tofile(tmp_path / "frames")
-    logits = {}
-    for threads in (1, 4):
-        operands = bundle.file(LIBRARY), bundle.file(WEIGHTS), tmp_path / "frames", threads
-        lines = emulate(bundle.manifest.target, loader, *operands).splitlines()
-        logits[threads] = np.array([[float.fromhex(word) for word in line.split()] for line in lines])
-    np.testing.assert_array_equal(logits[1], logits[4])
-    golden = bundle.golden_logits
-    np.testing.assert_allclose(logits[1], golden, rtol=0, atol=TOLERANCE * np.abs(golden).max())
+def test_library_itself_answers_as_onnx_runtime_does(stream, name):
+    assert_equal_to(*stream(name, "load_library", 1))
+
+
+# Emulated threads that wait for each other crawl, and the targets' threads are the same C.
+@pytest.mark.parametrize("name", ["jetson-nano", "galaxy-note8"])
+def test_library_itself_gives_the_same_bits_on_four_threads(stream, name):
+    one, four = (stream(name, "load_library", threads)[0] for threads in (1, 4))
+    np.testing.assert_array_equal(one, four)
+
+
+@pytest.mark.parametrize("name", ANDROID)
+def test_library_answers_java_as_onnx_runtime_does(stream, name):
+    assert_equal_to(*stream(name, "call_jni"))
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,11 @@ def _show(report: "CompileReport") -> None:
     _show_kernels(report)
     manifest = report.bundle.manifest
     files = manifest.files
+    contents = {
+        file.sha256: file.size_bytes for file in files.values()
+    }  # Android's two lie there twice, by links
     rows = {
-        "bundle": f"{report.bundle.path} ({sum(file.size_bytes for file in files.values()) / 1e6:.1f} MB, "
+        "bundle": f"{report.bundle.path} ({sum(contents.values()) / 1e6:.1f} MB, "
         f"library {files[manifest.target.library].size_bytes / 1e3:.0f} KB)",
         "target": f"{manifest.target.name}: {manifest.target.description}, {manifest.threads} threads",
         "network": f"{manifest.model.name}, {manifest.precision}, {manifest.model.weights_note or 'trained weights'}",

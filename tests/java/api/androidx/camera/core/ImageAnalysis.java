@@ -1,0 +1,7 @@
+package androidx.camera.core;
+
+public class ImageAnalysis {
+  public interface Analyzer {
+    void analyze(ImageProxy image);
+  }
+}
