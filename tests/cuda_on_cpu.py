@@ -18,7 +18,7 @@ __all__ = ["CpuKernels", "build_cpu_kernels"]
 MOCK_CUDA = Path(__file__).parent / "mock_cuda"
 # How TVM writes a kernel's head; declarations end in a semicolon.
 KERNEL = re.compile(
-    r'extern "C" __global__ void __launch_bounds__\((?P<threads>\d+)\) (?P<name>\w+)\((?P<params>[^)]*)\) \{'
+    r'extern "C" __global__ void __launch_bounds__\((?P<threads>\d+)(?:, 1)?\) (?P<name>\w+)\((?P<params>[^)]*)\) \{'
 )
 FLAGS = (
     "-std=c++17",

@@ -75,33 +75,62 @@ class GpuLab:
         calls = {
             name: lower_layer(layer, context, (saves or {}).get(name, ())) for name, layer in layers.items()
         }
+        return cls.of_calls(layers, calls, context, directory)
+
+    @classmethod
+    def of_calls(
+        cls, layers: Mapping[str, Layer], calls: Mapping[str, GpuCall], context: Context, directory: Path
+    ) -> "GpuLab":
+        """Compile launches that are written already."""
         unique = {call.kernel.name: call.kernel for call in calls.values()}
-        library = build_cpu_kernels(cuda_source(unique.values(), gpu.arch), directory)
+        library = build_cpu_kernels(cuda_source(unique.values(), context.gpu.arch), directory)
         return cls(layers, calls, context, CpuKernels(library))
 
     def check(self, name: str, *, scale: float = 1.0, seed: int = 0) -> None:
         """Run layer `name` on random input of that size and compare with torch."""
         layer = self.layers[name]
-        inputs = {key: self._stored(values) for key, values in random_inputs(layer, scale, seed).items()}
-        found = self.run(name, inputs)
-        expected, magnitude = reference(self._rounded(layer), inputs)
+        inputs = self.inputs(layer, scale, seed)
+        self.compare(name, self.run(name, inputs)[0], *reference(layer, inputs))
+
+    def inputs(self, layer: Layer, scale: float, seed: int) -> dict[str, np.ndarray]:
+        """Random values as they are stored: the reference starts from the same ones."""
+        inputs = random_inputs(layer, scale, seed)
+        if self.context.arithmetic.kind == "half":
+            return {name: values.astype(np.float16).astype(np.float32) for name, values in inputs.items()}
+        return inputs
+
+    def compare(self, name: str, found: np.ndarray, expected: np.ndarray, magnitude: float) -> None:
+        """See that a result is as close to the reference as the arithmetic allows."""
         tolerance = TOLERANCES[self.context.arithmetic.kind] * magnitude
         np.testing.assert_allclose(
-            found[: expected.size].reshape(expected.shape), expected, rtol=0, atol=tolerance, err_msg=name
+            found.reshape(expected.shape), expected, rtol=0, atol=tolerance, err_msg=name
         )
 
-    def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The last operand after the launch, as float32; inputs and guards must be as they were."""
-        call = self.calls[name]
-        buffers = [self._buffer(operand, inputs) for operand in call.operands]
-        kernel = call.kernel
-        self.kernels.launch(kernel.name, kernel.grid, kernel.block, [buffer.address for buffer in buffers])
-        for operand, buffer in zip(call.operands[:-1], buffers[:-1], strict=True):
-            assert buffer.is_unchanged(), f"{kernel.name} altered {operand}"
-        assert buffers[-1].guards_are_whole(), f"{kernel.name} wrote past its result"
-        return buffers[-1].bytes.view(self._dtype(call.operands[-1])).astype(np.float32)
+    def run(
+        self, name: str, inputs: Mapping[str, np.ndarray], results: Sequence[int] = (-1,)
+    ) -> list[np.ndarray]:
+        """Those operands after the launch, as float32; all others and the guards must be as they were."""
+        return self.launched(
+            name, [self.buffer(operand, inputs) for operand in self.calls[name].operands], results
+        )
 
-    def _buffer(self, operand: Operand, inputs: Mapping[str, np.ndarray]) -> Guarded:
+    def launched(
+        self, name: str, buffers: Sequence[Guarded], results: Sequence[int] = (-1,)
+    ) -> list[np.ndarray]:
+        """`run` with memory that is there already."""
+        call, kernel = self.calls[name], self.calls[name].kernel
+        self.kernels.launch(kernel.name, kernel.grid, kernel.block, [buffer.address for buffer in buffers])
+        written = [range(len(buffers))[index] for index in results]
+        for index, buffer in enumerate(buffers):
+            assert buffer.guards_are_whole(), f"{kernel.name} wrote past {call.operands[index]}"
+            assert index in written or buffer.is_unchanged(), f"{kernel.name} altered {call.operands[index]}"
+        return [
+            buffers[index].bytes.view(self._dtype(call.operands[index])).astype(np.float32)
+            for index in written
+        ]
+
+    def buffer(self, operand: Operand, inputs: Mapping[str, np.ndarray]) -> Guarded:
+        """Memory of an operand: weights, one of the inputs, or nothing yet."""
         dtype = self._dtype(operand)
         values = operand.values if isinstance(operand, Weights) else None
         if isinstance(operand, Tensor | ShiftBuffer):
@@ -112,17 +141,6 @@ class GpuLab:
 
     def _dtype(self, operand: Operand) -> type[np.float16] | type[np.float32]:
         return np.float16 if self.context.kind(operand) == "half" else np.float32
-
-    def _stored(self, values: np.ndarray) -> np.ndarray:
-        """What is left of values once they are stored: the reference starts from the same ones."""
-        return values.astype(np.float16).astype(np.float32) if self._is_half else values
-
-    @property
-    def _is_half(self) -> bool:
-        return self.context.arithmetic.kind == "half"
-
-    def _rounded(self, layer: Layer) -> Layer:
-        return layer
 
 
 class GpuStream:

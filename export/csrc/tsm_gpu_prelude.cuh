@@ -41,6 +41,10 @@ TSM_DEVICE void tsm_store_half(ushort *p, int i, float f) { p[i] = tsm_to_half(f
 TSM_DEVICE float tsm_low(uint v) { return tsm_to_float((ushort)v); }
 TSM_DEVICE float tsm_high(uint v) { return tsm_to_float((ushort)(v >> 16)); }
 TSM_DEVICE uint tsm_pack(float low, float high) { return tsm_to_half(low) | (uint)tsm_to_half(high) << 16; }
+/* One half's bits, and a float's once it is rounded to half. */
+TSM_DEVICE uint tsm_load_bits(const ushort *p, int i) { return __ldg(p + i); }
+TSM_DEVICE uint tsm_half_bits(float f) { return tsm_to_half(f); }
+TSM_DEVICE uint tsm_join(uint low, uint high) { return low | high << 16; }
 
 /* Both halves the same. */
 TSM_DEVICE uint tsm_low2(uint v) {
@@ -57,6 +61,15 @@ TSM_DEVICE uint tsm_high2(uint v) {
 TSM_DEVICE uint tsm_fma2(uint a, uint b, uint c) {
   uint r;
   asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/* Both halves of x + 6 * b, clamped to 0 and 6: saturation is free, comparing halves is not. */
+TSM_DEVICE uint tsm_relu6_half2(uint x, uint b) {
+  uint r;
+  asm("{.reg .b32 sixth, six, share; mov.b32 sixth, 0x31553155; mov.b32 six, 0x46004600;"
+      "fma.rn.sat.f16x2 share, %1, sixth, %2; mul.rn.f16x2 %0, share, six;}"
+      : "=r"(r)
+      : "r"(x), "r"(b));
   return r;
 }
 

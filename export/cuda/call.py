@@ -71,19 +71,25 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a launch does, for a projection of its time; all threads and all blocks together.
+    """What a launch does beyond what its code shows, for a projection of its time; all threads together.
 
     Attributes:
-        multiply_adds: Instructions of one thread that multiply and add a word, executed ones with all padding.
-        instructions: All instructions of one thread, about.
-        shared_bytes: That threads load from and store to shared memory.
-        global_bytes: That threads load from and store to global memory, before any cache.
+        turns: How often the code's longest loop runs; 1 where it has none.
+        deals: How often the loop inside it runs in each turn.
+        multiply_adds: Of a thread in one of these, by which a compiler's unrolling is told; 0 where it does not unroll.
+        barriers: That a block meets.
+        shared_bytes: That threads move from and to shared memory.
+        loads: Loads of threads from global memory, each of 16 bytes at most.
+        global_bytes: That threads move from and to global memory.
         dram_bytes: Operands, each as often as it must come from memory.
     """
 
-    multiply_adds: int
-    instructions: int
+    turns: int = 1
+    deals: int = 1
+    multiply_adds: int = 0
+    barriers: int = 0
     shared_bytes: int
+    loads: int
     global_bytes: int
     dram_bytes: int
 
@@ -123,6 +129,7 @@ def write_call(
     work: Work,
     body: Callable[[Emitter], None],
     saves: Sequence[SaveShift] = (),
+    registers_first: bool = False,
 ) -> GpuCall:
     """Write the kernel whose pointers are `operands` and return the call.
 
@@ -137,6 +144,7 @@ def write_call(
         flop: Floating point operations.
         work: What the threads do.
         body: Writes the code.
+        registers_first: See `Kernel`.
         saves: Shift buffers that this launch renews beside its own work, which must not read them.
     """
     every = dict(operands)
@@ -156,7 +164,13 @@ def write_call(
             _save(e, f"kept_{index}", f"shift_buffer_of_{index}", save, grid, threads)
 
     kernel = build_kernel(
-        f"{symbol}_{context.arithmetic.kind}", kinds, context.arithmetic, grid, threads, whole
+        f"{symbol}_{context.arithmetic.kind}",
+        kinds,
+        context.arithmetic,
+        grid,
+        threads,
+        whole,
+        registers_first,
     )
     moved = sum(_bytes(context, operand) for operand in every.values())
     return GpuCall(kernel, tuple(every.values()), rule, layer, flop, moved, work)

@@ -30,6 +30,7 @@ def cuda_source(kernels: Iterable[Kernel], arch: str) -> str:
     Raises:
         CompileError: TVM refused.
     """
+    kernels = tuple(kernels)
     target = tvm.target.Target({"kind": "cuda", "arch": arch, "host": {"kind": "llvm"}})
     module = tvm.IRModule({kernel.name: kernel.function for kernel in kernels})
     try:
@@ -38,9 +39,14 @@ def cuda_source(kernels: Iterable[Kernel], arch: str) -> str:
         with _code_seen() as seen:
             tvm.get_global_func("target.build.cuda")(module, target)
     except (ValueError, RuntimeError) as error:
-        raise CompileError(f"TVM cannot write CUDA C for {arch}: {str(error).strip()[-300:]}") from error
+        raise CompileError(f"TVM cannot write CUDA C for {arch}: {_last_line(error)}") from error
     (code,) = seen
-    return c_source(PRELUDE).read_text() + "\n" + code[code.index(FIRST_KERNEL) :]
+    code = code[code.index(FIRST_KERNEL) :]
+    for kernel in kernels:
+        if kernel.registers_first:
+            bounds = f"__launch_bounds__({kernel.block[0]}"
+            code = code.replace(f"{bounds}) {kernel.name}(", f"{bounds}, 1) {kernel.name}(")
+    return c_source(PRELUDE).read_text() + "\n" + code
 
 
 @contextmanager
@@ -63,6 +69,10 @@ def _code_seen() -> Iterator[list[str]]:
                 tvm_ffi.registry.remove_global_func(name)
             else:
                 tvm_ffi.register_global_func(name, function, override=True)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
 
 
 def _passes() -> list[Any]:

@@ -70,11 +70,13 @@ def _lower(
         activation=layer.activation,
         residual=layer.residual is not None,
         pooled=pool is not None,
+        half=context.arithmetic.kind == "half",
     )
+    bias = _padded(layer.bias, tile.channels)
     operands: dict[str, Operand] = {
         "x": layer.x,
         "weights": context.packed(_pack(input_weights(layer), tile, product.steps)),
-        "bias": Weights(_padded(layer.bias, tile.channels)),
+        "bias": context.packed(bias / 6) if product.clamps_halves else Weights(bias),
     }
     if layer.shift:
         operands["shift_buffer"] = ShiftBuffer(layer.shift.buffer, layer.x.pixels * layer.shift.channels)
@@ -93,6 +95,7 @@ def _lower(
         work=work_of(layer, product, context),
         body=product.write,
         saves=saves,
+        registers_first=True,
     )
 
 

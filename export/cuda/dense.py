@@ -64,9 +64,9 @@ def lower(layer: Layer, context: Context, saves: Sequence[SaveShift] = ()) -> Gp
         threads=THREADS,
         flop=2 * features * classes,
         work=Work(
-            multiply_adds=features * classes,
-            instructions=6 * features * classes,
+            turns=-(-features // THREADS),
             shared_bytes=16 * THREADS * classes,
+            loads=2 * features * classes,
             global_bytes=2 * features * classes * element,
             dram_bytes=(features + features * classes) * element + 4 * classes,
         ),

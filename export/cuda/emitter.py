@@ -68,6 +68,8 @@ class Kernel:
         function: The TIR function.
         grid, block: Blocks and threads in x, y and z.
         shared_bytes: Static shared memory.
+        registers_first: Give its threads the registers they ask for, even if fewer of its blocks fit then: left to
+            itself, the assembler spills some for one block more.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Kernel:
     grid: tuple[int, int, int]
     block: tuple[int, int, int]
     shared_bytes: int
+    registers_first: bool
 
 
 class Emitter:
@@ -237,6 +240,22 @@ class Emitter:
             return values[0]
         return T.call_extern("uint32", "tsm_pack", *values)
 
+    def relu6(self, word: Expr, bias: Expr) -> Expr:
+        """A word of halves plus six times `bias`, clamped to 0 and 6."""
+        return T.call_extern("uint32", "tsm_relu6_half2", word, bias)
+
+    def join(self, parts: Sequence[Expr]) -> Expr:
+        """The word of these stored channels, see `load_stored`."""
+        return parts[0] if len(parts) == 1 else T.call_extern("uint32", "tsm_join", *parts)
+
+    def load_stored(self, pointer: Pointer, index: Expr) -> Expr:
+        """Element `index` of an operand as the arithmetic stores it, alone in a word: for `join`."""
+        if self.arithmetic.kind == "float":
+            return self.load(pointer, index)
+        if pointer.kind == "float":
+            return T.call_extern("uint32", "tsm_half_bits", self.load(pointer, index))
+        return T.call_extern("uint32", "tsm_load_bits", pointer.buffer.data, index)
+
     def as_word(self, value: Expr) -> Expr:
         """A float32's bits as a word, for shared memory."""
         return value if self.arithmetic.kind == "float" else T.call_extern("uint32", "tsm_bits", value)
@@ -261,13 +280,7 @@ class Emitter:
 
     def load_words(self, to: Buffer, at: Expr, pointer: Pointer, index: Expr, words: int) -> None:
         """Load 1, 2 or 4 words from element `index` on into registers `at` and following, in one instruction."""
-        if pointer.kind != self.arithmetic.kind:
-            assert pointer.kind == "float", "halves are only read by kernels that compute with them"
-            for word in range(words):
-                first = index + word * self.arithmetic.per_word
-                parts = [self.load(pointer, first + part) for part in range(self.arithmetic.per_word)]
-                T.buffer_store(to, self.pack(parts), [at + word])
-            return
+        assert pointer.kind == self.arithmetic.kind
         if pointer.kind == "float" and words == 1:
             T.buffer_store(to, self.load(pointer, index), [at])
         else:
@@ -303,6 +316,7 @@ def build_kernel(
     grid: tuple[int, int, int],
     threads: int,
     body: Callable[[Emitter], None],
+    registers_first: bool = False,
 ) -> Kernel:
     """Write a kernel.
 
@@ -313,6 +327,7 @@ def build_kernel(
         grid: Blocks in x, y and z.
         threads: In a block.
         body: Writes the code.
+        registers_first: See `Kernel`.
     """
     types = {"float": "float32", "half": "uint16"}
     with IRBuilder() as builder, T.prim_func():
@@ -330,7 +345,7 @@ def build_kernel(
         with _launched(grid, threads) as (block, thread):
             emitter = Emitter(arithmetic, pointers, block, thread)
             body(emitter)
-    return Kernel(name, builder.get(), grid, (threads, 1, 1), emitter.shared_bytes)
+    return Kernel(name, builder.get(), grid, (threads, 1, 1), emitter.shared_bytes, registers_first)
 
 
 @contextmanager

@@ -85,10 +85,10 @@ class _Pointwise(_Layer):
             load()
 
     def _element(self, e: Emitter, pixel: Expr, k: Expr) -> list[tuple[Expr, Expr]]:
-        present = e.load(e["x"], pixel * self.depth + k)
+        present = e.load_stored(e["x"], pixel * self.depth + k)
         if not self.fold:
             return [(k < self.depth, present)]
-        previous = e.load(e["shift_buffer"], pixel * self.fold + k)
+        previous = e.load_stored(e["shift_buffer"], pixel * self.fold + k)
         return [(k < self.fold, previous), (e.both(k >= self.fold, k < self.depth), present)]
 
 
@@ -120,10 +120,10 @@ class _Window(_Layer):
 
     def _element(self, e: Emitter, pixel: Expr, k: Expr) -> list[tuple[Expr, Expr]]:
         inside, place, channel = self._tap(e, pixel, k)
-        present = e.load(e["x"], place * self.layer.x.channels + channel)
+        present = e.load_stored(e["x"], place * self.layer.x.channels + channel)
         if not self.fold:
             return [(inside, present)]
-        previous = e.load(e["shift_buffer"], place * self.fold + channel)
+        previous = e.load_stored(e["shift_buffer"], place * self.fold + channel)
         return [
             (e.both(inside, channel < self.fold), previous),
             (e.both(inside, channel >= self.fold), present),
@@ -156,8 +156,8 @@ class _Planar(_Layer):
         index = (channel * layer.x.height + row) * layer.x.width + column
         inside = _is_inside(e, layer, row, column)
         if isinstance(k, int):
-            return [(inside, e.load(e["x"], index))] if k < self.depth else []
-        return [(e.both(k < self.depth, inside), e.load(e["x"], index))]
+            return [(inside, e.load_stored(e["x"], index))] if k < self.depth else []
+        return [(e.both(k < self.depth, inside), e.load_stored(e["x"], index))]
 
 
 def _place(e: Emitter, layer: Convolution, pixel: Expr, tap_row: Expr, tap_column: Expr) -> tuple[Expr, Expr]:
@@ -175,12 +175,11 @@ def _is_inside(e: Emitter, layer: Convolution, row: Expr, column: Expr) -> Expr:
 def _gather(e: Emitter, to: Expr, at: int, element: Callable[[int], list[tuple[Expr, Expr]]]) -> None:
     """Fill four registers element by element: of each one's cases the condition that holds says its value."""
     per_word = e.arithmetic.per_word
-    values = e.floats(VECTOR * per_word)
+    values = e.words(VECTOR * per_word)
     for part in range(VECTOR * per_word):
-        e.set(values, part, e.constant(0.0))
+        e.set(values, part, e.zero)
         for condition, value in element(part):
             with e.where(condition):
                 e.set(values, part, value)
     for word in range(VECTOR):
-        parts = [values[word * per_word + part] for part in range(per_word)]
-        e.set(to, at + word, e.pack(parts))
+        e.set(to, at + word, e.join([values[word * per_word + part] for part in range(per_word)]))

@@ -1,10 +1,9 @@
 """What a launch should take: a model of one multiprocessor, for choosing tiles and for the roofline sheet.
 
-    cycles = max(multiply-adds, instructions, shared memory, caches) / share(warps)
-    time   = max(cycles / clock, bytes / bandwidth)
+    clocks = max(issue, shared memory, loads, second cache) / share(warps)
 
 Blocks run in rounds of as many as a multiprocessor holds. `share` is what warps that wait for each other leave of the
-peak: W / (W + 3), where W is the number of resident warps. None of it was measured on a device.
+peak. The constants are conservative readings of public measurements; nothing here was measured on a Jetson.
 """
 
 from dataclasses import dataclass
@@ -12,42 +11,50 @@ from math import ceil
 
 from tsm_edge.targets.gpu import GpuSpec
 
-__all__ = ["Block", "cycles", "resident_blocks", "warp_share"]
+__all__ = ["Block", "cycles", "lanes", "resident_blocks", "unit_clocks", "warp_share"]
 
 WARP = 32
+SCHEDULERS = 4
 # A warp's registers come in units of 256: CUDA's occupancy calculator, 5.x to 8.x.
 REGISTER_UNIT = 256
 SHARED_UNIT = 256
 BLOCK_SHARED_BYTES = 48 << 10
-# A warp instruction of 128 bytes a thread quad: shared memory gives 128 bytes a clock on all of these GPUs. Reads of
-# the same word by several threads count each time, which is what 16-byte loads cost at worst.
+# Shared memory gives 32 banks of four bytes a clock. Threads that read the same word count each for itself, which is
+# what 16-byte loads cost at worst.
 SHARED_BYTES_PER_CLOCK = 128
-# Through the texture caches, half of that: four units of 16 bytes.
-CACHE_BYTES_PER_CLOCK = 64
-SCHEDULERS = 4
-# Cycles for which a block's first loads and last stores keep it waiting, and a round of them.
+# Through Maxwell's texture caches: 15.7 bytes a clock were measured with four-byte loads, that is four threads (Jia
+# and others, Dissecting the NVIDIA Volta GPU architecture via microbenchmarking, arXiv:1804.06826, table of caches).
+CACHE_THREADS_PER_CLOCK = 4
+# Of the second cache, a multiprocessor. The first cache is given no credit.
+L2_BYTES_PER_CLOCK = 32
+# From a barrier until a warp has its first words of shared memory again.
+BARRIER_LATENCY = 60
+# For which a block's first loads and last stores keep it waiting.
 BLOCK_LATENCY = 1500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One block of a launch, in instructions of threads and bytes.
+    """One block of a launch.
 
     Attributes:
         registers: Of a thread.
         shared_bytes: That it holds.
-        multiply_adds: Executed by all of its threads; one instruction counts one, of words.
-        instructions: All of them.
-        shared_traffic, cache_traffic: Bytes that its threads move.
+        issue: Instructions of all threads, one that takes n turns of the scheduler counting n; see `lanes`.
+        shared_traffic: Bytes that its threads move from and to shared memory.
+        loads: Loads from global memory, of all threads.
+        global_traffic: Bytes that its threads move from and to global memory.
+        barriers: That it meets.
     """
 
     threads: int
     registers: int
     shared_bytes: int
-    multiply_adds: float
-    instructions: float
+    issue: float
     shared_traffic: float
-    cache_traffic: float
+    loads: float
+    global_traffic: float
+    barriers: int = 0
 
 
 def resident_blocks(gpu: GpuSpec, block: Block) -> int:
@@ -55,7 +62,7 @@ def resident_blocks(gpu: GpuSpec, block: Block) -> int:
     warps = ceil(block.threads / WARP)
     registers = warps * ceil(block.registers * WARP / REGISTER_UNIT) * REGISTER_UNIT
     shared = ceil(block.shared_bytes / SHARED_UNIT) * SHARED_UNIT
-    if block.shared_bytes > BLOCK_SHARED_BYTES:
+    if block.shared_bytes > BLOCK_SHARED_BYTES or registers > gpu.block_registers:
         return 0
     return min(
         gpu.registers // registers,
@@ -66,8 +73,18 @@ def resident_blocks(gpu: GpuSpec, block: Block) -> int:
 
 
 def warp_share(warps: float) -> float:
-    """What so many resident warps reach of the peak."""
+    """What so many resident warps reach of the peak: each has long runs of independent instructions."""
     return warps / (warps + 3)
+
+
+def unit_clocks(block: Block) -> dict[str, float]:
+    """Clocks of a block that has a multiprocessor for itself, for each part of it, no latency counted."""
+    return {
+        "issue": block.issue / (SCHEDULERS * WARP),
+        "shared memory": block.shared_traffic / SHARED_BYTES_PER_CLOCK,
+        "loads": block.loads / CACHE_THREADS_PER_CLOCK,
+        "second cache": block.global_traffic / L2_BYTES_PER_CLOCK,
+    }
 
 
 def cycles(gpu: GpuSpec, block: Block, blocks: int) -> float:
@@ -75,16 +92,16 @@ def cycles(gpu: GpuSpec, block: Block, blocks: int) -> float:
     resident = resident_blocks(gpu, block)
     if not resident:
         return float("inf")
-    busy = max(
-        block.multiply_adds / gpu.cores,
-        block.instructions / (SCHEDULERS * WARP),
-        block.shared_traffic / SHARED_BYTES_PER_CLOCK,
-        block.cache_traffic / CACHE_BYTES_PER_CLOCK,
-    )
-    warps = ceil(block.threads / WARP)
-    own = ceil(blocks / gpu.multiprocessors)
-    rounds, rest = divmod(own, resident)
-    total = rounds * resident * busy / warp_share(resident * warps)
-    if rest:
-        total += rest * busy / warp_share(rest * warps)
-    return total + BLOCK_LATENCY
+    busy, warps = max(unit_clocks(block).values()), ceil(block.threads / WARP)
+
+    def taken(together: int) -> float:
+        alone = busy / warp_share(warps) + block.barriers * BARRIER_LATENCY
+        return max(together * busy / warp_share(together * warps), alone)
+
+    rounds, rest = divmod(ceil(blocks / gpu.multiprocessors), resident)
+    return rounds * taken(resident) + (taken(rest) if rest else 0) + BLOCK_LATENCY
+
+
+def lanes(threads: int) -> int:
+    """What so many threads cost the schedulers: warps are issued whole."""
+    return ceil(threads / WARP) * WARP

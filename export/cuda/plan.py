@@ -122,7 +122,7 @@ def _lowered(network: Network, context: Context) -> Iterator[GpuCall]:
 
 def _pool_behind(layer: Layer, following: list[Layer], network: Network) -> GlobalAveragePool | None:
     """The mean that the next layer takes of this one's result, if nothing else needs it."""
-    behind = following[0] if following else None
+    behind = next((other for other in following if not isinstance(other, SaveShift)), None)
     if not isinstance(behind, GlobalAveragePool) or not convolution.pools(layer, behind):
         return None
     used = sum(

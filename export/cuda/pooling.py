@@ -68,9 +68,9 @@ def lower_average(layer: Layer, context: Context, saves: Sequence[SaveShift] = (
         threads=THREADS,
         flop=x.size,
         work=Work(
-            multiply_adds=x.size,
-            instructions=4 * x.size,
+            turns=each,
             shared_bytes=8 * THREADS * -(-x.channels // width),
+            loads=x.size,
             global_bytes=x.size * element,
             dram_bytes=(x.size + x.channels) * element,
         ),
@@ -113,9 +113,8 @@ def lower_max(layer: Layer, context: Context, saves: Sequence[SaveShift] = ()) -
         threads=THREADS,
         flop=out.size * taps,
         work=Work(
-            multiply_adds=out.size * taps,
-            instructions=8 * out.size * taps,
             shared_bytes=0,
+            loads=out.size * taps,
             global_bytes=out.size * (taps + 1) * element,
             dram_bytes=(x.size + out.size) * element,
         ),

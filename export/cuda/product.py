@@ -15,10 +15,10 @@ from tsm_edge.export.cuda.emitter import Emitter, Expr
 from tsm_edge.export.cuda.tile import VECTOR, Tile
 from tsm_edge.export.layers import Activation
 
-__all__ = ["HALF_CHAIN", "Product", "Source", "activate"]
+__all__ = ["HALF_CHAIN", "Product", "Source", "activate", "keeps_totals"]
 
 # Inputs whose products are added up in half precision before they are added to a float32.
-HALF_CHAIN = 64
+HALF_CHAIN = 192
 
 
 class Source(Protocol):
@@ -59,6 +59,19 @@ class Product:
     residual: bool
     pooled: bool
 
+    half: bool
+
+    @property
+    def clamps_halves(self) -> bool:
+        """Whether halves are clamped as they are: the operand "bias" is a sixth of the bias then, as halves."""
+        tile = self.tile
+        return (
+            self.half
+            and self.activation == "relu6"
+            and not (self.residual or self.pooled or keeps_totals(tile, self.source.depth))
+            and self.channels % (tile.vector * tile.per_word) == 0
+        )
+
     @property
     def steps(self) -> int:
         """Of each group; the last one may be padded."""
@@ -96,16 +109,18 @@ class _Writer:
         self.inputs = e.words(tile.thread_pixels * VECTOR)
         self.factors = e.words(tile.thread_words)
         self.spread = e.words(1)
-        self.totals = (
-            self.sums if e.arithmetic.kind == "float" else e.floats(tile.thread_pixels * tile.thread_channels)
-        )
+        self.has_totals = keeps_totals(tile, product.source.depth)
+        if self.has_totals:
+            self.totals = e.floats(tile.thread_pixels * tile.thread_channels)
+        else:
+            self.totals = self.sums
         self.fetched_inputs = e.words(self._turns(self._input_slots) * VECTOR)
         self.fetched_weights = e.words(self._turns(self._weight_slots) * VECTOR)
 
     def write(self) -> None:
         e = self.e
         e.zero_words(self.sums, 0, self.tile.thread_pixels * self.tile.thread_words)
-        if self._is_half:
+        if self.has_totals:
             with e.unrolled(self.tile.thread_pixels * self.tile.thread_channels) as index:
                 e.set(self.totals, index, e.constant(0.0))
         self._fetch(0)
@@ -122,7 +137,7 @@ class _Writer:
                 with e.where(step + 1 < self.steps):
                     self._put(e.modulo(step + 1, 2))
                 e.barrier()
-        if self._is_half and (self.steps <= self._chain or self.steps % self._chain):
+        if self.has_totals and (self.steps <= self._chain or self.steps % self._chain):
             self._move_sums()
         if self.tile.groups > 1:
             if self.steps == 1:
@@ -136,9 +151,12 @@ class _Writer:
             with e.where(*self._first_group):
                 self._for_each_pixel(self._write_pixel)
 
-    @property
-    def _is_half(self) -> bool:
-        return self.e.arithmetic.kind == "half"
+    def _total(self, i: Expr, offset: int) -> Expr:
+        """A pixel's sum for the thread's channel `offset`, as float32."""
+        if self.has_totals:
+            return self.totals[i * self.tile.thread_channels + offset]
+        word, part = divmod(offset, self.tile.per_word)
+        return self.e.unpack(self.sums[i * self.tile.thread_words + word])[part]
 
     @property
     def _chain(self) -> int:
@@ -216,7 +234,8 @@ class _Writer:
         inputs = place * tile.input_words + self.row * tile.line
         weights = self.weights_at + place * tile.weight_words + self.column * tile.vector
         words = tile.channels // tile.per_word
-        with e.unrolled(tile.slots) as slot:
+        # Unrolled whole, a long step would not stay in the instruction cache.
+        with e.loop(tile.slots) if tile.slots > 1 else e.unrolled(1) as slot:
             with e.unrolled(tile.thread_pixels) as i:
                 index = inputs + i * (tile.rows * tile.line) + slot * VECTOR
                 e.copy(self.inputs, i * VECTOR, self.shared, index, VECTOR)
@@ -240,7 +259,7 @@ class _Writer:
     def _flush(self, step: Expr) -> None:
         """Move half sums on before they grow long."""
         e, every = self.e, self._chain
-        if self._is_half and self.steps > every:
+        if self.has_totals and self.steps > every:
             with e.where(e.equal(e.modulo(step, every), every - 1) if every > 1 else True):
                 self._move_sums()
                 e.zero_words(self.sums, 0, self.tile.thread_pixels * self.tile.thread_words)
@@ -290,15 +309,17 @@ class _Writer:
         e, tile, product = self.e, self.tile, self.product
         run = tile.vector * tile.per_word
         for first, channel in self._chunks():
-            at = i * tile.thread_channels + first
             index = pixel * product.channels + channel
             if product.channels % run:
-                self._write_one_by_one(at, channel, index)
+                self._write_one_by_one(i, first, channel, index)
                 continue
             with e.where(channel < product.channels if product.channels % tile.channels else True):
-                self._write_run(at, channel, index)
+                if product.clamps_halves:
+                    self._write_clamped(i, first, channel, index)
+                else:
+                    self._write_run(i, first, channel, index)
 
-    def _write_run(self, at: Expr, channel: Expr, index: Expr) -> None:
+    def _write_run(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
         e, tile, product = self.e, self.tile, self.product
         result, before = e.words(tile.vector), e.words(tile.vector)
         if product.residual:
@@ -308,18 +329,28 @@ class _Writer:
             values = []
             for part in range(tile.per_word):
                 offset = word * tile.per_word + part
-                value = self.totals[at + offset] + e.load(e["bias"], channel + offset)
+                value = self._total(i, first + offset) + e.load(e["bias"], channel + offset)
                 value = value + added[part] if product.residual else value
                 values.append(activate(e, value, product.activation))
             e.set(result, word, e.pack(values))
         e.store_words(e["y"], index, result, 0, tile.vector)
 
-    def _write_one_by_one(self, at: Expr, channel: Expr, index: Expr) -> None:
+    def _write_clamped(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
+        """Halves from the first product to the store."""
+        e, tile = self.e, self.tile
+        result = e.words(tile.vector)
+        e.load_words(result, 0, e["bias"], channel, tile.vector)
+        for word in range(tile.vector):
+            total = self.sums[i * tile.thread_words + first // tile.per_word + word]
+            e.set(result, word, e.relu6(total, result[word]))
+        e.store_words(e["y"], index, result, 0, tile.vector)
+
+    def _write_one_by_one(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
         """Where vectors would not lie on their own boundaries."""
         e, product = self.e, self.product
         for offset in range(self.tile.vector * self.tile.per_word):
             with e.where(channel + offset < product.channels):
-                value = self.totals[at + offset] + e.load(e["bias"], channel + offset)
+                value = self._total(i, first + offset) + e.load(e["bias"], channel + offset)
                 if product.residual:
                     value = value + e.load(e["residual"], index + offset)
                 e.store(e["y"], index + offset, activate(e, value, product.activation))
@@ -352,10 +383,15 @@ class _Writer:
         e, tile = self.e, self.tile
         for first, channel in self._chunks():
             for offset in range(tile.vector * tile.per_word):
-                value = self.totals[i * tile.thread_channels + first + offset]
+                value = self._total(i, first + offset)
                 value = value + e.load(e["bias"], channel + offset)
                 at = first + offset
                 e.set(means, at, means[at] + activate(e, value, self.product.activation))
+
+
+def keeps_totals(tile: Tile, depth: int) -> bool:
+    """Whether half sums are gathered in float32: long ones, and those of several groups."""
+    return tile.per_word > 1 and (tile.groups > 1 or depth > max(HALF_CHAIN, tile.step))
 
 
 def activate(e: Emitter, value: Expr, activation: Activation) -> Expr:

@@ -38,9 +38,7 @@ def lower(layer: Layer, context: Context, saves: Sequence[SaveShift] = ()) -> Gp
         grid=(min(-(-count // THREADS), MOST_BLOCKS), 1, 1),
         threads=THREADS,
         flop=0,
-        work=Work(
-            multiply_adds=0, instructions=12 * count, shared_bytes=0, global_bytes=moved, dram_bytes=moved
-        ),
+        work=Work(shared_bytes=0, loads=count, global_bytes=moved, dram_bytes=moved),
         body=lambda _: None,
         saves=(*saves, layer),
     )

@@ -97,6 +97,19 @@ static inline unsigned tsm_fma2(unsigned a, unsigned b, unsigned c) {
   return tsm_pack(tsm_low(a) * tsm_low(b) + tsm_low(c), tsm_high(a) * tsm_high(b) + tsm_high(c));
 }
 
+static inline unsigned tsm_load_bits(const cpu_half_bits *p, int i) { return p[i]; }
+static inline unsigned tsm_half_bits(float f) { return tsm_to_half(f); }
+static inline unsigned tsm_join(unsigned low, unsigned high) { return low | high << 16; }
+
+static inline float cpu_relu6(float x, float b) {
+  const float sixth = tsm_to_float(0x3155);
+  float share = tsm_to_float(tsm_to_half(x * sixth + b));
+  return 6 * min(max(share, 0.0f), 1.0f);
+}
+static inline unsigned tsm_relu6_half2(unsigned x, unsigned b) {
+  return tsm_pack(cpu_relu6(tsm_low(x), tsm_low(b)), cpu_relu6(tsm_high(x), tsm_high(b)));
+}
+
 static inline unsigned tsm_bits(float f) {
   unsigned bits;
   __builtin_memcpy(&bits, &f, sizeof bits);

@@ -18,6 +18,7 @@ class GpuSpec:
         bandwidth_gb_s: Of the memory, in theory.
         l2_bytes: The cache that all multiprocessors share.
         registers, threads, blocks: What one multiprocessor holds at once.
+        block_registers: Registers that one block may have.
         shared_bytes: Shared memory of one multiprocessor; a block gets 48 KiB at most.
         ptx_version: What the oldest driver takes that the board comes with, such as (6, 5); PTX is written for it.
         source: Where the numbers come from.
@@ -31,6 +32,7 @@ class GpuSpec:
     bandwidth_gb_s: float
     l2_bytes: int
     registers: int = 64 << 10
+    block_registers: int = 64 << 10
     threads: int = 2048
     blocks: int = 32
     shared_bytes: int = 64 << 10
@@ -43,14 +45,19 @@ class GpuSpec:
         number = int(self.arch.removeprefix("sm_"))
         return number // 10, number % 10
 
+    def most_registers(self, threads: int) -> int:
+        """That each thread of a block can have: warps are dealt to the schedulers in fours, 255 have names."""
+        return min(255, self.block_registers // (-(-threads // 128) * 128))
+
     @property
     def gflop_per_s(self) -> float:
         """Peak in float32, a multiply-add counting two."""
         return 2 * self.multiprocessors * self.cores * self.clock_mhz / 1e3
 
 
-# One Maxwell multiprocessor; half2 arithmetic at twice the rate (CUDA C Programming Guide 10.2, arithmetic
-# instructions, 5.3). JetPack 4.6 has CUDA 10.2, whose driver takes PTX 6.5.
+# One Maxwell multiprocessor; half2 arithmetic at twice the rate, and half the registers for a block (CUDA C Programming
+# Guide 10.2, arithmetic instructions and compute capabilities, 5.3). JetPack 4.6 has CUDA 10.2, whose driver takes PTX
+# 6.5.
 JETSON_NANO_GPU = GpuSpec(
     arch="sm_53",
     multiprocessors=1,
@@ -59,6 +66,7 @@ JETSON_NANO_GPU = GpuSpec(
     clock_mhz=921.6,
     bandwidth_gb_s=25.6,
     l2_bytes=256 << 10,
+    block_registers=32 << 10,
     ptx_version=(6, 5),
     source="NVIDIA Jetson Nano data sheet DA-09366: 128 Maxwell cores at 921 MHz, LPDDR4 at 25.6 GB/s",
 )

@@ -28,9 +28,17 @@ def stream_onnx(path, frames):
     return np.array(logits)
 
 
-@pytest.mark.parametrize("precision", TOLERANCES)
-@pytest.mark.parametrize("gpu", [JETSON_NANO_GPU, JETSON_ORIN_NANO_GPU], ids=lambda gpu: gpu.arch)
-@pytest.mark.parametrize("fixture", ["onnx_path", "small_onnx", "resnet_onnx_path"])
+@pytest.mark.parametrize(
+    ("fixture", "gpu", "precision"),
+    [
+        ("onnx_path", JETSON_NANO_GPU, "fp32"),
+        ("onnx_path", JETSON_NANO_GPU, "fp16"),
+        ("small_onnx", JETSON_ORIN_NANO_GPU, "fp32"),
+        ("small_onnx", JETSON_ORIN_NANO_GPU, "fp16"),
+        ("resnet_onnx_path", JETSON_NANO_GPU, "fp32"),
+    ],
+    ids=lambda value: getattr(value, "arch", value),
+)
 def test_streams_as_onnx_runtime_does(request, fixture, gpu, precision, tmp_path):
     path = request.getfixturevalue(fixture)
     frames = np.random.default_rng(5).standard_normal((NUM_FRAMES, 1, 3, 32, 32)).astype(np.float32)
