@@ -3,14 +3,24 @@
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tsm_edge.targets import TargetSpec
 
-__all__ = ["Device", "is_target", "recognise_device"]
+__all__ = ["ANDROID_PROPERTIES", "Device", "Facts", "is_target", "recognise_device"]
 
 ROOT = Path("/")
+
+# What Android is asked for: the phone's model, its processor as its maker and as the board's calls it, the version.
+ANDROID_PROPERTIES = (
+    "ro.product.model",
+    "ro.soc.model",
+    "ro.board.platform",
+    "ro.hardware",
+    "ro.build.version.release",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +34,8 @@ class Device:
         cores: Cores that this process may use.
         system: Operating system with its version.
         virtual: True where a hypervisor says that it is there; other guests then disturb timings.
+        soc: Name of the chip, such as "tegra210"; empty where nobody says it.
+        emulator: What runs the device's programs where its processor is emulated; then its times say nothing.
     """
 
     name: str
@@ -32,31 +44,69 @@ class Device:
     cores: int
     system: str
     virtual: bool = False
+    soc: str = ""
+    emulator: str = ""
 
 
-def recognise_device(root: Path = ROOT) -> Device:
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a machine's programs say and no file does.
+
+    Attributes:
+        architecture: "x86_64", "aarch64", ...
+        cores: Cores that a process may use.
+        kernel: "Linux 4.9.253".
+        processor: Name of the processor, if a program knows it.
+        properties: Android's properties by name; empty elsewhere.
+        emulator: As in `Device`.
+    """
+
+    architecture: str
+    cores: int
+    kernel: str
+    processor: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    emulator: str = ""
+
+
+def recognise_device(root: Path = ROOT, facts: Facts | None = None) -> Device:
     """Ask the firmware, Android, the BIOS and the processor, in this order.
 
     Args:
-        root: Where /proc, /sys and /system are looked for.
+        root: Where /proc and /sys are looked for; a copy of another machine's will do.
+        facts: What that machine's programs say; None asks those of this one.
     """
+    facts = facts or _facts_here(root)
     cpuinfo = _cpuinfo(root)
-    architecture = platform.machine()
-    cpu = cpuinfo.get("model name") or cpuinfo.get("hardware") or platform.processor() or architecture
-    board = _device_tree_model(root) or _android_model(root) or _dmi_model(root) or cpuinfo.get("board", "")
+    cpu = cpuinfo.get("model name") or cpuinfo.get("hardware") or facts.processor or facts.architecture
+    phone = facts.properties.get("ro.product.model", "")
+    board = _device_tree_model(root) or phone or _dmi_model(root) or cpuinfo.get("board", "")
+    name = board or cpu
     return Device(
-        name=board or cpu,
+        name=f"{facts.emulator} (emulated) on {name}" if facts.emulator else name,
         cpu=cpu,
-        architecture=architecture,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        system=_system(root),
+        architecture=facts.architecture,
+        cores=facts.cores,
+        system=_system(root, facts),
         virtual="hypervisor" in cpuinfo.get("flags", "").split(),
+        soc=_soc(root, facts.properties),
+        emulator=facts.emulator,
     )
 
 
 def is_target(device: Device, target: TargetSpec) -> bool:
     """Whether `device` is the board that `target` describes; False for a target that names no board."""
-    return any(part.lower() in device.name.lower() for part in target.device_match)
+    return not device.emulator and any(part.lower() in device.name.lower() for part in target.device_match)
+
+
+def _facts_here(root: Path) -> Facts:
+    return Facts(
+        architecture=platform.machine(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        kernel=f"{platform.system()} {platform.release()}",
+        processor=platform.processor(),
+        properties={name: _android_property(root, name) for name in ANDROID_PROPERTIES},
+    )
 
 
 def _device_tree_model(root: Path) -> str:
@@ -65,13 +115,20 @@ def _device_tree_model(root: Path) -> str:
     return next(filter(None, (_text(root / place) for place in places)), "")
 
 
-def _android_model(root: Path) -> str:
-    """A phone's model number; its build.prop is closed to apps, so getprop is asked."""
+def _soc(root: Path, properties: Mapping[str, str]) -> str:
+    """The chip: as Android knows it, or what the device tree names last, after the boards that it fits."""
+    names = ("ro.soc.model", "ro.board.platform", "ro.hardware")
+    compatible = _text(root / "proc/device-tree/compatible").split("\0")
+    return next(filter(None, (properties.get(name, "") for name in names)), compatible[-1].rpartition(",")[2])
+
+
+def _android_property(root: Path, name: str) -> str:
+    """One of a phone's properties; its build.prop is closed to apps, so getprop is asked."""
     getprop = root / "system/bin/getprop"
     if not getprop.exists():
         return ""
     try:
-        answer = subprocess.run([getprop, "ro.product.model"], capture_output=True, text=True, timeout=5)
+        answer = subprocess.run([getprop, name], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.SubprocessError):
         return ""
     return answer.stdout.strip()
@@ -94,9 +151,12 @@ def _cpuinfo(root: Path) -> dict[str, str]:
     return fields
 
 
-def _system(root: Path) -> str:
+def _system(root: Path, facts: Facts) -> str:
     """Names of distribution and kernel, without the builder's suffix that says nothing about speed."""
-    kernel = f"{platform.system()} {platform.release().partition('-')[0]}"
+    kernel = facts.kernel.partition("-")[0]
+    android = facts.properties.get("ro.build.version.release")
+    if android:
+        return f"Android {android}, {kernel}"
     for line in _text(root / "etc/os-release").splitlines():
         if line.startswith("PRETTY_NAME="):
             return f"{line.partition('=')[2].strip(chr(34))}, {kernel}"

@@ -4,13 +4,38 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["DeviceState", "read_device_state", "seen_throttling", "stolen_share"]
+__all__ = [
+    "Battery",
+    "DeviceState",
+    "battery_of_dumpsys",
+    "read_device_state",
+    "seen_throttling",
+    "stolen_share",
+]
 
 ROOT = Path("/")
+
+# Android's BatteryManager: BATTERY_STATUS_CHARGING and BATTERY_STATUS_FULL, in dumpsys' words "status".
+CHARGING = frozenset({"2", "5", "Charging", "Full"})
 
 # Raspberry Pi's documentation of `vcgencmd get_throttled`: under-voltage, capped, throttled and soft
 # temperature limit, now; higher bits say the same of the past.
 PI_LIMITED_NOW = 0b1111
+
+
+@dataclass(frozen=True, kw_only=True)
+class Battery:
+    """A battery, which heats what lies beside it and may make the system save power.
+
+    Attributes:
+        percent: How full it is.
+        charging: Whether it is charged, or full on its supply.
+        temperature_c: Degrees Celsius; None where it does not tell.
+    """
+
+    percent: int
+    charging: bool
+    temperature_c: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +50,7 @@ class DeviceState:
         throttle_count: How often the processor has slowed itself down since the start (x86).
         load_1m: Runnable processes, mean of the last minute.
         cpu_ticks: Kernel ticks of all cores since the start: (all, taken by the hypervisor).
+        battery: None for what has none, or does not tell.
     """
 
     governors: tuple[str, ...] = ()
@@ -34,6 +60,7 @@ class DeviceState:
     throttle_count: int | None = None
     load_1m: float | None = None
     cpu_ticks: tuple[int, int] | None = None
+    battery: Battery | None = None
 
 
 def read_device_state(root: Path = ROOT) -> DeviceState:
@@ -46,9 +73,16 @@ def read_device_state(root: Path = ROOT) -> DeviceState:
         temperatures_c=_temperatures(root),
         is_limited=_is_limited(root),
         throttle_count=sum(throttle_counts) if throttle_counts else None,
-        load_1m=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        load_1m=_load(root),
         cpu_ticks=_cpu_ticks(root),
+        battery=_battery(root),
     )
+
+
+def battery_of_dumpsys(text: str) -> Battery | None:
+    """What Android's `dumpsys battery` says: level in percent, temperature in tenths of a degree."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return _battery_of({key.strip().lower(): value.strip() for key, _, value in pairs})
 
 
 def seen_throttling(before: DeviceState, after: DeviceState) -> bool | None:
@@ -66,6 +100,30 @@ def stolen_share(before: DeviceState, after: DeviceState) -> float | None:
         return None
     every, stolen = (new - old for new, old in zip(after.cpu_ticks, before.cpu_ticks, strict=True))
     return stolen / every if every > 0 else None
+
+
+def _load(root: Path) -> float | None:
+    first = _text(root / "proc/loadavg").partition(" ")[0]
+    if first:
+        return float(first)
+    return os.getloadavg()[0] if root == ROOT and hasattr(os, "getloadavg") else None
+
+
+def _battery(root: Path) -> Battery | None:
+    """The first battery of the power supplies; a mouse's is none of the machine."""
+    for supply in sorted(root.glob("sys/class/power_supply/*")):
+        if _text(supply / "type") == "Battery" and _text(supply / "scope") != "Device":
+            names = {"level": "capacity", "status": "status", "temperature": "temp"}
+            return _battery_of({key: _text(supply / file) for key, file in names.items()})
+    return None
+
+
+def _battery_of(fields: dict[str, str]) -> Battery | None:
+    level, tenths = fields.get("level", ""), fields.get("temperature", "")
+    if not level.isdigit():
+        return None
+    celsius = int(tenths) / 10 if tenths.lstrip("-").isdigit() else None
+    return Battery(percent=int(level), charging=fields.get("status") in CHARGING, temperature_c=celsius)
 
 
 def _temperatures(root: Path) -> dict[str, float]:

@@ -24,7 +24,7 @@ from tsm_edge.runtime.capture.camera import without_password
 from tsm_edge.runtime.device import Device, recognise_device
 from tsm_edge.runtime.device_state import DeviceState, read_device_state, seen_throttling, stolen_share
 
-__all__ = ["benchmark", "bundle_record"]
+__all__ = ["benchmark", "bundle_record", "machine_record"]
 
 
 def benchmark(
@@ -64,7 +64,7 @@ def benchmark(
         started_at=started_at,
         commit=checkout_commit(),
         versions=package_versions(),
-        machine=_machine(device, before, read_device_state()),
+        machine=machine_record(device, before, read_device_state()),
         bundle=bundle_record(bundle),
         conditions=_conditions(options, threads, measured.reference),
         backends=measured.backends,
@@ -74,13 +74,15 @@ def benchmark(
     )
 
 
-def _machine(device: Device, before: DeviceState, after: DeviceState) -> Machine:
+def machine_record(device: Device, before: DeviceState, after: DeviceState, way: str = "") -> Machine:
+    """What a record says of the machine, from two looks at it."""
     return Machine(
         device=device,
         before=before,
         after=after,
         throttled=seen_throttling(before, after),
         stolen_share=stolen_share(before, after),
+        way=way,
     )
 
 

@@ -63,6 +63,7 @@ class BackendRecord:
         window: `num_segments` steps from zero buffers: a frame's cost where nothing is kept between frames;
             None for a paced run, whose latencies it cannot be compared with.
         cold_start: None for an engine that is no backend of the runtime.
+        compute: "cpu", or "gpu" and its name; empty where the engine does not tell.
     """
 
     name: str
@@ -74,6 +75,7 @@ class BackendRecord:
     deadlines: Deadlines | None = None
     energy: Energy | None = None
     kernels: tuple[KernelTime, ...] = ()
+    compute: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,8 @@ class Conditions:
     Attributes:
         reference: What the outputs were compared with before timing.
         source: "noise" from a seed, or the video's name.
-        num_segments: Length of the recomputed window.
+        num_segments: Length of the recomputed window; 0 where none was.
+        affinity: "big-first" where the threads were kept on the biggest processors.
     """
 
     command: str
@@ -118,6 +121,7 @@ class Conditions:
     source: str
     paced_fps: float | None
     num_segments: int
+    affinity: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +129,7 @@ class Machine:
     """Where it was run.
 
     Attributes:
+        way: "ssh" or "adb" where it is another machine than the one that wrote the record; else empty.
         throttled: Whether the machine held itself back; None where it does not tell.
         stolen_share: Share of the cores' time that a hypervisor gave to others, 0 to 1.
     """
@@ -134,6 +139,7 @@ class Machine:
     after: DeviceState
     throttled: bool | None
     stolen_share: float | None
+    way: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tsm_edge.runtime.bench.hints import hints
-from tsm_edge.runtime.bench.record import BackendRecord, BenchRecord
+from tsm_edge.runtime.bench.record import BackendRecord, BenchRecord, Machine
 from tsm_edge.runtime.bench.statistics import LatencySummary
 
 __all__ = ["print_record", "render_record"]
@@ -50,11 +50,18 @@ def _heading(record: BenchRecord) -> Iterator[RenderableType]:
     if bundle.weights_note:
         yield Text(bundle.weights_note, style="bold yellow")
     cpu = "" if device.cpu == device.name else f", {device.cpu}"
-    yield Text(f"{device.name}{cpu}, {device.cores} cores; {device.system}")
-    order = f"{conditions.paced_fps:g} frames a second" if conditions.paced_fps else "interleaved"
+    soc = f", {device.soc}" if device.soc and device.soc not in device.name else ""
+    way = f", over {record.machine.way}" if record.machine.way else ""
+    yield Text(f"{device.name}{soc}{cpu}, {device.cores} cores; {device.system}{way}")
+    state = "; ".join(_machine_state(record.machine))
+    if state:
+        yield Text(state)
+    order = "interleaved" if len(record.backends) > 1 else "back to back"
+    order = f"{conditions.paced_fps:g} frames a second" if conditions.paced_fps else order
     yield Text(
         f"{conditions.num_frames} frames of {conditions.source} after {conditions.warmup}, {order}, "
-        f"threads: {conditions.threads}"
+        f"threads: {conditions.threads}{', big cores first' if conditions.affinity == 'big-first' else ''}"
+        f"{''.join(f', {backend.compute}' for backend in record.backends if backend.compute)}"
     )
     largest = max((backend.max_relative_error for backend in record.backends), default=0.0)
     yield Text(f"outputs agree with {conditions.reference} within {largest:.0e} of the largest logit")
@@ -62,6 +69,22 @@ def _heading(record: BenchRecord) -> Iterator[RenderableType]:
         f"weights {bundle.weight_bytes / MEBIBYTE:.1f} MiB, arena {bundle.arena_bytes / MEBIBYTE:.1f} MiB, "
         f"state {bundle.state_bytes / KIBIBYTE:.0f} KiB a stream"
     )
+
+
+def _machine_state(machine: Machine) -> Iterator[str]:
+    """Clock governor, the hottest zone before and after, throttling and battery, as far as the machine tells."""
+    before, after = machine.before, machine.after
+    if before.governors:
+        yield f"governor {', '.join(before.governors)}"
+    zones = before.temperatures_c.keys() & after.temperatures_c.keys()
+    if zones:
+        hottest = max(sorted(zones), key=lambda zone: after.temperatures_c[zone])
+        span = f"{before.temperatures_c[hottest]:.0f} to {after.temperatures_c[hottest]:.0f} °C"
+        yield f"{span} ({hottest})"
+    if machine.throttled is not None:
+        yield "throttled" if machine.throttled else "not throttled"
+    if after.battery:
+        yield f"battery {after.battery.percent} %{', charging' if after.battery.charging else ''}"
 
 
 def _latency_table(record: BenchRecord) -> Group:

@@ -4,6 +4,7 @@ import pytest
 from remote_machines import fake_adb, rewritten, running_sshd
 
 from tsm_edge.bundle import Bundle
+from tsm_edge.runtime.bench import read_record
 from tsm_edge.targets import TARGETS
 
 
@@ -38,6 +39,45 @@ def test_to_a_phone(tsm_edge, for_phone, tmp_path, options):
     stdout = tsm_edge("push", for_phone, *options, PATH=adb.path).stdout
     assert stdout.startswith(f"adb ce0717170d:/data/local/tmp/tsm-edge/{for_phone.name}\n")
     assert Bundle.open(adb.state / "data" / "tsm-edge" / for_phone.name).check_files()
+
+
+def test_bench_on_a_board_reports_as_if_here(tsm_edge, board, compiled_path, tmp_path):
+    json_path = tmp_path / "record.json"
+    options = ("--ssh", f"ssh://127.0.0.1:{board.port}/~/bench", "--frames", "5", "--warmup", "1")
+    done = tsm_edge("bench", compiled_path, *options, "--json", json_path, PATH=board.path, COLUMNS="80")
+    assert "latency, ms a frame" in done.stdout
+    assert "over ssh" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    record = read_record(json_path)
+    assert record.machine.way == "ssh"
+    assert "--ssh HOST" in record.conditions.command
+    assert "127.0.0.1" not in json_path.read_text()
+    checked = tsm_edge("bench", compiled_path, *options, "--check", code=3, PATH=board.path)
+    assert "copying" not in checked.stderr
+
+
+def test_bench_on_a_phone_judges_there(tsm_edge, for_phone, tmp_path):
+    adb = fake_adb(tmp_path, {"ro.product.model": "SM-N950F"})
+    done = tsm_edge("bench", for_phone, "--adb", "--frames", "5", "--check", PATH=adb.path, COLUMNS="200")
+    assert done.stdout.splitlines()[-1].startswith("pass: galaxy-note8 promises 35 ms")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--ssh", "board"], 2, "name the bundle that the other machine is to run"),
+        (["{bundle}", "--affinity"], 2, "--affinity goes with --ssh or --adb"),
+        (["{bundle}", "--ssh", "board", "--profile"], 2, "--profile: another machine"),
+        (["{bundle}", "--adb", "--check"], 1, "the bundle was compiled for host"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_of_bench_are_one_line(tsm_edge, board, compiled_path, tmp_path, arguments, code, message):
+    path = f"{fake_adb(tmp_path, {}).path}:{board.path}"
+    given = [argument.format(bundle=compiled_path) for argument in arguments]
+    stderr = tsm_edge("bench", *given, code=code, PATH=f"{board.folder}/bin:{path}").stderr
+    assert message in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tsm_edge.runtime.device import is_target, recognise_device
+from tsm_edge.runtime.device import Facts, is_target, recognise_device
 from tsm_edge.targets import TARGETS, get_target
 
 
@@ -49,6 +49,30 @@ def test_phone_is_asked_with_getprop(tmp_path):
     device = recognise_device(tmp_path)
     assert device.name == "SM-N950F"
     assert is_target(device, TARGETS["galaxy-note8"])
+
+
+def test_chip_is_named_by_the_device_tree_or_by_android(tmp_path):
+    tree = {"proc/device-tree/compatible": "nvidia,jetson-nano\0nvidia,tegra210\0"}
+    assert recognise_device(write(tmp_path, JETSON_NANO | tree)).soc == "tegra210"
+    properties = {
+        "ro.product.model": "SM-N950F",
+        "ro.hardware": "samsungexynos8895",
+        "ro.build.version.release": "9",
+    }
+    facts = Facts(architecture="aarch64", cores=8, kernel="Linux 4.4.13-99", properties=properties)
+    phone = recognise_device(tmp_path / "none", facts)
+    assert (phone.name, phone.soc, phone.system) == (
+        "SM-N950F",
+        "samsungexynos8895",
+        "Android 9, Linux 4.4.13",
+    )
+
+
+def test_emulated_device_is_no_board(tmp_path):
+    facts = Facts(architecture="aarch64", cores=4, kernel="Linux 4.9", emulator="qemu-aarch64")
+    device = recognise_device(write(tmp_path, JETSON_NANO), facts)
+    assert device.name == "qemu-aarch64 (emulated) on NVIDIA Jetson Nano Developer Kit"
+    assert not is_target(device, TARGETS["jetson-nano"])
 
 
 def test_getprop_that_cannot_run_is_no_error(tmp_path):

@@ -1,6 +1,13 @@
 from pathlib import Path
 
-from tsm_edge.runtime.device_state import DeviceState, read_device_state, seen_throttling, stolen_share
+from tsm_edge.runtime.device_state import (
+    Battery,
+    DeviceState,
+    battery_of_dumpsys,
+    read_device_state,
+    seen_throttling,
+    stolen_share,
+)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -61,6 +68,27 @@ def test_raspberry_pi_tells_limits_of_now_apart_from_old_ones(tmp_path):
         read_device_state(write(tmp_path, {bits: "50000\n"})).is_limited is False
     )  # since the start, not now
     assert read_device_state(write(tmp_path, {bits: "50005\n"})).is_limited is True
+
+
+def test_load_is_read_below_the_root(tmp_path):
+    assert read_device_state(write(tmp_path, {"proc/loadavg": "1.25 0.5 0.1 2/300 4711\n"})).load_1m == 1.25
+    assert read_device_state(tmp_path / "none").load_1m is None
+
+
+def test_battery_of_the_machine_and_none_of_a_mouse(tmp_path):
+    mouse, own = "sys/class/power_supply/hid-1", "sys/class/power_supply/BAT0"
+    files = {f"{mouse}/type": "Battery\n", f"{mouse}/scope": "Device\n", f"{mouse}/capacity": "5\n"}
+    assert read_device_state(write(tmp_path, files)).battery is None
+    files = {f"{own}/type": "Battery\n", f"{own}/capacity": "81\n", f"{own}/status": "Discharging\n"}
+    assert read_device_state(write(tmp_path, files)).battery == Battery(percent=81, charging=False)
+
+
+def test_battery_of_a_phone():
+    said = (
+        "Current Battery Service state:\n  AC powered: false\n  status: 2\n  level: 64\n  temperature: 312\n"
+    )
+    assert battery_of_dumpsys(said) == Battery(percent=64, charging=True, temperature_c=31.2)
+    assert battery_of_dumpsys("Can't find service: battery") is None
 
 
 def test_growing_count_is_throttling(tmp_path):

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tsm_edge.cli.remote_options import connect, remote_options
+
 if TYPE_CHECKING:
+    from tsm_edge.bundle import Bundle
     from tsm_edge.errors import BundleMismatchError
-    from tsm_edge.runtime.bench import BenchRecord
+    from tsm_edge.runtime.bench import BenchOptions, BenchRecord
     from tsm_edge.targets import TargetSpec
 
 __all__ = ["command"]
@@ -54,6 +57,10 @@ __all__ = ["command"]
 @click.option(
     "--plot", "plot_path", type=click.Path(path_type=Path), help="Draw latencies as a picture (.png)."
 )
+@remote_options
+@click.option(
+    "--affinity", is_flag=True, help="With --ssh or --adb: keep the threads on the biggest processors."
+)
 @click.option(
     "--check", is_flag=True, help="Exit 1 if the promised latency is missed, 3 if nothing can be said."
 )
@@ -63,33 +70,55 @@ def command(
     json_path: Path | None,
     plot_path: Path | None,
     check: bool,
+    ssh: str | None,
+    adb: str | None,
+    affinity: bool,
     **options: Any,
 ) -> int:
     """Time BUNDLE's network on one or more engines; without one, the default model compiled for this machine.
 
-    Outputs are compared with ONNX Runtime's first. A promised latency is judged on its own device only:
+    Outputs are compared with ONNX Runtime's first. With --ssh or --adb the bundle is pushed to another machine, whose
+    own tsm-run compares and times it there, without Python. A promised latency is judged on its own device only:
     --check exits with 0 for a pass, 1 for a fail, and 3 on another device or where no latency is promised.
     """
     from tsm_edge.bundle import Bundle
     from tsm_edge.cache import host_bundle
-    from tsm_edge.errors import BundleMismatchError
+    from tsm_edge.errors import BundleMismatchError, UsageError
     from tsm_edge.runtime.bench import BenchOptions, benchmark
     from tsm_edge.runtime.bench.plot import new_figure
     from tsm_edge.targets import parse_target
 
-    called = shlex.join(["tsm-edge", *sys.argv[1:]])
+    is_remote = ssh is not None or adb is not None
+    if is_remote and bundle is None:
+        raise UsageError("name the bundle that the other machine is to run: tsm-edge bench BUNDLE --ssh ...")
+    if affinity and not is_remote:
+        raise UsageError("--affinity goes with --ssh or --adb")
+    # Whose machine it was is nobody's business in a record that is shown around.
+    called = shlex.join(["tsm-edge", *(word.replace(ssh, "HOST") if ssh else word for word in sys.argv[1:])])
     chosen = BenchOptions(target=parse_target(target) if target else None, command=called, **options)
     if plot_path:
         new_figure(plot_path)  # what cannot be drawn is told before the run, not after it
     opened = Bundle.open(bundle or host_bundle(_announce))
     try:
-        record = benchmark(opened, chosen, announce=_announce)
+        if is_remote:
+            record = _benchmark_remotely(opened, chosen, ssh, adb, affinity)
+        else:
+            record = benchmark(opened, chosen, announce=_announce)
     except BundleMismatchError as error:
-        if not check:
+        if is_remote or not check:
             raise
         return _judge_unmeasured(chosen.target or opened.manifest.target, error)
     _show(record, json_path, plot_path)
     return record.verdict.exit_code if check else 0
+
+
+def _benchmark_remotely(
+    bundle: "Bundle", options: "BenchOptions", ssh: str | None, adb: str | None, affinity: bool
+) -> "BenchRecord":
+    from tsm_edge.runtime.remote import benchmark_remotely
+
+    with connect(ssh, adb) as connection:
+        return benchmark_remotely(bundle, connection, options, affinity=affinity, announce=_announce)
 
 
 def _show(record: "BenchRecord", json_path: Path | None, plot_path: Path | None) -> None:

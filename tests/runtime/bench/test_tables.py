@@ -10,6 +10,7 @@ from tsm_edge.runtime.bench.tables import print_record
 from tsm_edge.runtime.bench.verdict import judge
 from tsm_edge.runtime.device import Device
 from tsm_edge.runtime.device_power import Energy
+from tsm_edge.runtime.device_state import Battery, DeviceState
 from tsm_edge.targets import TARGETS
 
 
@@ -38,6 +39,17 @@ def test_conditions_and_weights_stand_above(record):
     assert "threads: 1" in text
     assert "MiB" in text
     assert "8-frame window" in text
+
+
+def test_state_of_the_machine_before_and_after(record):
+    before = DeviceState(governors=("schedutil",), temperatures_c={"CPU-therm": 41.5, "PMIC-Die": 50.0})
+    after = DeviceState(
+        temperatures_c={"CPU-therm": 63.2, "PMIC-Die": 50.0}, battery=Battery(percent=83, charging=True)
+    )
+    machine = replace(record.machine, before=before, after=after, throttled=False, way="adb")
+    text = printed(replace(record, machine=machine), width=200)
+    assert "governor schedutil; 42 to 63 °C (CPU-therm); not throttled; battery 83 %, charging" in text
+    assert "over adb" in text
 
 
 def test_what_was_not_measured_has_no_table(record):

@@ -40,6 +40,11 @@ def board(_sshd, monkeypatch):
 @pytest.fixture
 def phone(tmp_path, monkeypatch):
     """An adb on the path that stands for a Galaxy Note8."""
-    adb = fake_adb(tmp_path, {"ro.product.model": "SM-N950F"})
+    properties = {
+        "ro.product.model": "SM-N950F",
+        "ro.board.platform": "exynos8895",
+        "ro.build.version.release": "9",
+    }
+    adb = fake_adb(tmp_path, properties)
     monkeypatch.setenv("PATH", adb.path)
     return adb
