@@ -1,0 +1,17 @@
+"""Made gesture clips: a person at a webcam with an articulated hand, rendered in torch, batched over clips."""
+
+from tsm_edge.export.data.gestures.labels import CORE_LABELS, DIRECTED_PAIRS, GESTURE_LABELS
+from tsm_edge.export.data.gestures.renderer import DenseLabels, GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures.world import WORLDS, World, get_world
+
+__all__ = [
+    "CORE_LABELS",
+    "DIRECTED_PAIRS",
+    "GESTURE_LABELS",
+    "WORLDS",
+    "DenseLabels",
+    "GestureBatch",
+    "GestureGenerator",
+    "World",
+    "get_world",
+]

@@ -1,0 +1,165 @@
+"""From fingers' angles and the hand's place to one affine map a bone, and from these to points on the picture."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tsm_edge.export.data.gestures.hand_shape import (
+    BONES,
+    FINGERS,
+    FOREARM,
+    FOREARM_LENGTH,
+    NUM_BONES,
+    PALM,
+    SPREADS,
+    THUMB,
+    THUMB_LENGTHS,
+    THUMB_REST,
+    UPPER_ARM,
+    UPPER_ARM_LENGTH,
+)
+from tsm_edge.export.data.gestures.rotations import about_x, about_y, about_z, compose, frame_from_axis, matrices
+
+__all__ = ["POSE_SIZE", "BoneMaps", "HandSizes", "bone_maps"]
+
+# A pose: bend of four fingers, bend of the far joints beside the near ones, spread, thumb's abduction, opposition, bend.
+POSE_SIZE = 9
+
+# What a fully bent finger's three joints bend by, radians.
+_FULL_BEND = (1.5, 1.75, 1.15)
+_THUMB_TWIST = -1.0  # the thumb's pad faces the fingers, not the palm's side
+
+
+@dataclass(frozen=True)
+class HandSizes:
+    """How one person's hand differs from the common one; each (N, ...) about 1.
+
+    Attributes:
+        finger_lengths: (N, 5), thumb last.
+        widths: Thickness of fingers, palm and arm, (N,).
+    """
+
+    finger_lengths: Tensor
+    widths: Tensor
+
+    def rows(self, chosen: Tensor) -> "HandSizes":
+        """Those of some clips, (M,) row numbers."""
+        return HandSizes(self.finger_lengths[chosen], self.widths[chosen])
+
+
+@dataclass(frozen=True)
+class BoneMaps:
+    """Where bones carry the resting points: p -> matrices @ p + offsets.
+
+    Attributes:
+        matrices: (N, NUM_BONES, 3, 3).
+        offsets: Relative to the wrist, hand lengths, (N, NUM_BONES, 3).
+        rotations: For normals, (N, NUM_BONES, 3, 3).
+    """
+
+    matrices: Tensor
+    offsets: Tensor
+    rotations: Tensor
+
+
+def bone_maps(pose: Tensor, orientation: Tensor, shoulder: Tensor, sizes: HandSizes) -> BoneMaps:
+    """Pose a right hand.
+
+    Args:
+        pose: (N, POSE_SIZE): bends 0 (straight) to 1 (in the fist); the far joints' share about 1; spread 0 to 1;
+            the thumb's angles in radians.
+        orientation: The hand's quaternion, (N, 4); the unit has fingers up and the palm to the camera.
+        shoulder: Relative to the wrist, hand lengths, (N, 3).
+        sizes: The person's proportions.
+    """
+    palm = matrices(orientation)
+    starts, frames, scales = _joints(pose, sizes)
+    starts = torch.einsum("nij,nbj->nbi", palm, starts)
+    frames = palm[:, None] @ frames
+    forearm_frame, upper_frame, elbow, stretch = _arm(palm, shoulder)
+    frames = torch.cat((torch.stack((forearm_frame, upper_frame), dim=1), frames), dim=1)
+    starts = torch.cat((torch.stack((elbow, shoulder), dim=1), starts), dim=1)
+    wide = sizes.widths[:, None].expand(-1, 2)
+    scales = torch.cat((torch.stack((wide, stretch, wide), dim=-1), scales), dim=1)
+    rest_frames, rest_starts = _rest(pose)
+    linear = (frames * scales[:, :, None]) @ rest_frames.transpose(-1, -2)
+    offsets = starts - torch.einsum("nbij,bj->nbi", linear, rest_starts)
+    return BoneMaps(linear, offsets, frames @ rest_frames.transpose(-1, -2))
+
+
+def _rest(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames (NUM_BONES, 3, 3) and starts (NUM_BONES, 3) at rest."""
+    zero = like.new_zeros(())
+    still = matrices(about_x(zero))
+    frames = [still] * 3
+    for spread in SPREADS:
+        frames += [matrices(about_z(like.new_tensor(-spread)))] * 3
+    abduction, opposition = (like.new_tensor(angle) for angle in THUMB_REST)
+    frames += [_thumb_frame(abduction, opposition)] * 3
+    return torch.stack(frames), like.new_tensor([bone.start for bone in BONES])
+
+
+def _thumb_frame(abduction: Tensor, opposition: Tensor) -> Tensor:
+    twist = torch.full_like(abduction, _THUMB_TWIST)
+    return matrices(compose(about_z(-abduction), about_x(opposition), about_y(twist)))
+
+
+def _joints(pose: Tensor, sizes: HandSizes) -> tuple[Tensor, Tensor, Tensor]:
+    """Starts (N, 16, 3), frames (N, 16, 3, 3) and scales (N, 16, 3) of palm, fingers, thumb, in the palm's frame."""
+    n = len(pose)
+    zero = pose.new_zeros(n)
+    starts, frames = [pose.new_zeros(n, 3)], [matrices(about_x(zero))]
+    along = [torch.ones_like(zero)]
+    for finger, chain in enumerate(FINGERS):
+        bend, spread = pose[:, finger], pose[:, 5]
+        # Bent fingers cannot spread: their joints' sides hold them.
+        side = SPREADS[finger] * spread * 1.6 * (1 - 0.8 * bend.clamp(0, 1))
+        at = pose.new_tensor(BONES[chain[0]].start).expand(n, 3)
+        angle = zero
+        length = sizes.finger_lengths[:, finger]
+        for joint, index in enumerate(chain):
+            share = pose[:, 4] if joint else 1.0
+            angle = angle + bend * _FULL_BEND[joint] * share
+            frame = matrices(compose(about_z(-side), about_x(angle)))
+            starts.append(at)
+            frames.append(frame)
+            along.append(length)
+            at = at + frame[:, :, 1] * (BONES[index].length * length)[:, None]
+    at = pose.new_tensor(BONES[THUMB[0]].start).expand(n, 3)
+    base = _thumb_frame(pose[:, 6], pose[:, 7])
+    length = sizes.finger_lengths[:, 4]
+    for joint in range(3):
+        bend = pose[:, 8] * (0.0, 0.7, 1.0)[joint] + (0.25 * pose[:, 8] if joint == 2 else 0.0)
+        base = base @ matrices(about_x(bend))
+        starts.append(at)
+        frames.append(base)
+        along.append(length)
+        at = at + base[:, :, 1] * (THUMB_LENGTHS[joint] * length)[:, None]
+    wide = sizes.widths[:, None].expand(-1, len(along))
+    return torch.stack(starts, dim=1), torch.stack(frames, dim=1), torch.stack((wide, torch.stack(along, dim=1), wide), -1)
+
+
+def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Frames of forearm and upper arm, the elbow (N, 3) and both lengths' scales (N, 2).
+
+    The elbow lies on the circle that two bones between shoulder and wrist leave, where it hangs low, away from the body
+    and behind the hand, as far as these agree.
+    """
+    reach = shoulder.norm(dim=-1, keepdim=True).clamp(min=0.3)
+    stretch = (reach / (0.97 * (FOREARM_LENGTH + UPPER_ARM_LENGTH))).clamp(min=1.0)
+    fore, upper = FOREARM_LENGTH * stretch, UPPER_ARM_LENGTH * stretch
+    reach = torch.maximum(reach, (upper - fore).abs() * 1.05)
+    axis = shoulder / reach
+    towards = (fore.square() - upper.square() + reach.square()) / (2 * reach)
+    radius = (fore.square() - towards.square()).clamp(min=1e-4).sqrt()
+    pole = palm[:, :, 1] * -1.1 + shoulder.new_tensor((-0.35, -1.0, -0.1))
+    pole = pole - (pole * axis).sum(-1, keepdim=True) * axis
+    pole = pole / pole.norm(dim=-1, keepdim=True).clamp(min=1e-3)
+    elbow = axis * towards + pole * radius
+    forearm_frame = frame_from_axis(-elbow, palm[:, :, 0])
+    upper_frame = frame_from_axis(elbow - shoulder, forearm_frame[:, :, 0])
+    return forearm_frame, upper_frame, elbow, stretch.expand(-1, 2)
+
+
+assert FOREARM == 0 and UPPER_ARM == 1 and PALM == 2 and NUM_BONES == 18  # noqa: PT018

