@@ -20,7 +20,7 @@ def _linear(colours: tuple[tuple[int, int, int], ...], device: torch.device) -> 
 def skin_colour(r: ClipRandom) -> Tensor:
     """(N, 3), with more or less blood in it."""
     tones = _linear(_SKIN, r.device)
-    at = r.unit() * (len(tones) - 1.001)
+    at = r.unit().pow(1.25) * (len(tones) - 1.001)  # the darkest are rarer in recordings
     tone = torch.lerp(tones[at.long()], tones[at.long() + 1], at.frac()[:, None])
     blood = r.normal(0.07)
     tint = torch.stack((1 + blood, 1 - 0.7 * blood, 1 - 0.8 * blood + r.normal(0.05)), dim=1)

@@ -71,7 +71,7 @@ def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting, b
     skin = person.skin * r.log_uniform(0.85, 1.15)[:, None]
     pale = skin.new_tensor((0.72, 0.43, 0.33))
     dark = (1 - skin.mean(1, keepdim=True) / 0.45).clamp(0, 1)
-    palm = torch.lerp(skin, pale * r.log_uniform(0.75, 1.1)[:, None], 0.12 + 0.45 * dark)
+    palm = torch.lerp(skin, pale * r.log_uniform(0.75, 1.1)[:, None], 0.1 + 0.28 * dark)
     long = r.chance(world.long_sleeves)
     sleeve = torch.where(long, r.uniform(0.02, 0.35), torch.where(r.chance(0.3), r.uniform(0.5, 1.2), r.uniform(1.35, 3.0)))
     watch = torch.where(r.chance(0.12)[:, None], cloth_colour(r, 0.8), torch.full_like(skin, -1.0))
@@ -211,7 +211,7 @@ class HandLayer:
         blood = shape.redness[:, None] * shape.points.new_tensor((0.05, -0.12, -0.1)) + 1
         tone = tone * blood * (1 - 0.3 * shape.creases)[:, None] * (1 + 0.07 * waves)[..., None]
         tone = torch.lerp(tone, tone * 1.1 + 0.05, shape.nails[:, None])
-        cloth = hands.cloth[:, None] * (1 + 0.16 * waves + 0.1 * torch.sin(shape.sleeve * 31))[..., None]
+        cloth = hands.cloth[:, None] * (1 + 0.16 * waves + 0.03 * torch.sin(shape.sleeve * 31))[..., None]
         on_sleeve = (shape.sleeve > hands.sleeve[:, None])[..., None]
         band = ((shape.sleeve > 0.1) & (shape.sleeve < 0.2)) & (hands.watch[:, :1] >= 0)
         tone = torch.where(band[..., None], hands.watch[:, None], tone)

@@ -103,6 +103,7 @@ class HandShape:
         creases: 1 in the lines of the palm and of the fingers' joints, (P,).
         nails: 1 on finger nails, (P,).
         sleeve: Hand lengths from the wrist towards the shoulder, (P,); negative on the hand.
+        spacing: Distance between points of the hand.
     """
 
     points: Tensor
@@ -114,6 +115,7 @@ class HandShape:
     creases: Tensor
     nails: Tensor
     sleeve: Tensor
+    spacing: float
 
     @functools.cached_property
     def moved_points(self) -> Tensor:
@@ -128,7 +130,8 @@ class HandShape:
 
     def to(self, device: torch.device) -> "HandShape":
         """The same on another device."""
-        return HandShape(*(getattr(self, field.name).to(device) for field in fields(self)))
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "spacing"}
+        return HandShape(**moved, spacing=self.spacing)
 
 
 def _capsule(p: Tensor, start: Tensor, end: Tensor, near: float, far: float) -> Tensor:
@@ -192,8 +195,9 @@ def hand_shape(spacing: float = 0.016) -> HandShape:
     p = torch.cat(
         (
             _shell((-0.4, -0.12, -0.16), (0.56, 1.1, 0.2), spacing),
-            _shell((-0.36, -0.75, -0.36), (0.36, -0.12, 0.36), spacing * 1.3),
-            _shell((-0.5, -FOREARM_LENGTH - UPPER_ARM_LENGTH, -0.5), (0.5, -0.75, 0.5), spacing * 1.9),
+            _shell((-0.4, -0.75, -0.4), (0.4, -0.12, 0.4), spacing * 1.25),
+            _shell((-0.5, -1.75, -0.5), (0.5, -0.75, 0.5), spacing * 1.6),
+            _shell((-0.5, -2.5, -0.5), (0.5, -1.75, 0.5), spacing * 2.1),  # the rest of the upper arm is never in sight
         )
     )
     normals = _gradient(p)
@@ -206,7 +210,7 @@ def hand_shape(spacing: float = 0.016) -> HandShape:
     openness = 0.45 + 0.55 * torch.stack(open_at).mean(0).clamp(0, 1)
     marks = _marks(p, normals, distances)
     values = (p, normals, weights, openness, *marks, -p[:, 1])
-    return HandShape(*(value.float().contiguous() for value in values))
+    return HandShape(*(value.float().contiguous() for value in values), spacing=spacing)
 
 
 def _marks(p: Tensor, normals: Tensor, distances: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -65,11 +65,11 @@ def choose_lighting(r: ClipRandom) -> Lighting:
     height = r.uniform(-0.25, 1.2)
     front = r.uniform(-0.15, 1.0)  # below 0 the light stands behind
     key = torch.stack((side.sin(), height * 0.7, front), dim=1)
-    key = key / key.norm(dim=1, keepdim=True) * r.uniform(0.25, 0.95)[:, None]
+    key = key / key.norm(dim=1, keepdim=True) * r.uniform(0.35, 1.3)[:, None]
     fill = torch.stack((-side.sin() * 0.6, r.uniform(-0.6, 0.4), r.uniform(0.2, 0.8)), dim=1) * r.uniform(0.0, 0.4)[:, None]
     warm = r.normal(0.09)
     tint = torch.stack((1 + warm, 1 + r.normal(0.025), 1 - 1.2 * warm), dim=1)
-    return Lighting(key, fill, r.uniform(0.3, 0.7), tint)
+    return Lighting(key, fill, r.uniform(0.45, 1.0), tint)
 
 
 def choose_people(r: ClipRandom, world: World) -> Person:
@@ -114,6 +114,7 @@ def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: T
     u = (x - person.x[lone]) / person.head[lone]
     v = (y - person.y[lone]) / person.head[lone]
     pixel = (y[:, 1:2, :1] - y[:, :1, :1]) / person.head[lone]
+    pixel_x = (x[:, :1, 1:2] - x[:, :1, :1]) / person.head[lone]
     soft = pixel * 1.6
     grain = clip_noise(r, 24, size)[:, 0]
     coarse = clip_noise(r, 7, size)[:, 0]
@@ -127,8 +128,8 @@ def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: T
     outline = (hu / jaw_width).square() + ((v - 0.12) / 1.18).square() - 1
     on_face = inside(outline * 0.4, soft)
     torso, shoulder_line = _torso_relief(u, v, person.shoulders[lone], coarse)
-    neck = _dome(u, v, (0.0, 1.3), (0.5, 1.6), -0.5, 0.75)
-    on_neck = inside(u.abs() - 0.48, soft) * (v > 0.4)
+    neck = _dome(u, v, (0.0, 1.3), (0.66, 1.6), -0.5, 0.75)
+    on_neck = inside(u.abs() - 0.56 - 0.12 * (v - 0.9).clamp(min=0).square(), soft) * (v > 0.4)
     on_torso = inside(shoulder_line, soft)
     on_skull = inside(((u / 0.99).square() + ((v + 0.16) / 1.16).square() - 1) * 0.45, soft)
     on_ears = inside(((u.abs() - 0.93) / 0.15).square() + ((v - 0.12) / 0.27).square() - 1, soft * 3)
@@ -147,11 +148,12 @@ def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: T
     beard = (on_face * inside(0.42 + 0.25 * hu.abs() - v + wave, 0.25) * r.chance(0.22)[lone]) * r.uniform(0.3, 0.95)[lone]
     beard = beard * (1 - inside(((hu / 0.3).square() + ((v - 0.66) / 0.1).square() - 1) * 0.2, 0.1))
     colour = torch.lerp(colour, hair.expand_as(colour), beard[:, None])
-    glasses = r.chance(0.25)[lone] * (((((hu.abs() - 0.34) / 0.25).square() + ((v - 0.0) / 0.2).square()).sqrt() - 1).abs() < 0.18)
-    colour = colour * (1 - 0.75 * (glasses & (on_face > 0.5)).to(colour.dtype))[:, None]
+    frames = ((hu.abs() - 0.34) / 0.27).abs().pow(3) + ((v - 0.03) / r.uniform(0.15, 0.22)[lone]).abs().pow(3)
+    glasses = torch.exp(-((frames - 1) / 0.45).square()) * r.chance(0.22)[lone] * r.uniform(0.3, 0.85)[lone]
+    colour = colour * (1 - glasses * on_face)[:, None]
 
     cloth = _cloth(r, person, u, v, grain, coarse, lone)
-    neckline = r.uniform(1.35, 2.0)[lone]
+    neckline = r.uniform(1.3, 1.75)[lone]
     bare = inside(v - neckline + u.abs() * r.uniform(0.3, 1.6)[lone], soft)
     over = torch.maximum(on_neck * inside(v - 1.9, soft), on_torso * bare)
     # From the back to the front: long hair, body, neck, ears, head, hair.
@@ -170,7 +172,7 @@ def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: T
         paint = torch.lerp(paint, tone.expand_as(paint), mask[:, None])
         relief = torch.lerp(relief, height.clamp(min=-0.7), mask)
         cover = torch.maximum(cover, mask)
-    shade = _shade(relief, pixel, light)
+    shade = _shade(relief, pixel_x, pixel, light)
     rgb = paint * shade[:, None] * light.tint[:, :, None, None]
     return torch.cat((rgb * cover[:, None], cover[:, None]), dim=1), relief
 
@@ -214,7 +216,7 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
 def _torso_relief(u: Tensor, v: Tensor, shoulders: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
     """Height, and signed distance above the line of the shoulders (below 0 on the body)."""
     across = (u.abs() / shoulders).clamp(0, 1.6)
-    line = 1.42 + 0.62 * across.square() * shoulders / 2.5 + 3.0 * (across - 0.9).clamp(min=0)
+    line = 1.2 + 0.75 * across.pow(1.3) * shoulders / 2.5 + 4.0 * (across - 0.88).clamp(min=0).square() * shoulders
     outside = torch.maximum(line - v, (u.abs() - shoulders * (1.02 + 0.04 * (v - 2.5).clamp(0, 3))) * 1.0)
     folds = 0.13 * coarse * (v > 1.5)
     relief = -0.55 + 1.3 * (1 - (across * 0.93).square()).clamp(min=0.02).sqrt() + folds - 0.5 * torch.exp(-(v - line) / 0.35)
@@ -239,12 +241,12 @@ def _cloth(r: ClipRandom, person: Person, u: Tensor, v: Tensor, grain: Tensor, c
     return tone * (1 + 0.14 * grain + 0.16 * coarse)[:, None]
 
 
-def _shade(relief: Tensor, pixel: Tensor, light: Lighting) -> Tensor:
+def _shade(relief: Tensor, pixel_x: Tensor, pixel: Tensor, light: Lighting) -> Tensor:
     """Light on the relief, (N, S, S); wrapped a little, as on the hand."""
     smooth = blurred(relief[:, None])[:, 0]
     across = torch.zeros_like(smooth)
     upward = torch.zeros_like(smooth)
-    across[..., 1:-1] = (smooth[..., 2:] - smooth[..., :-2]) / (2 * pixel)
+    across[..., 1:-1] = (smooth[..., 2:] - smooth[..., :-2]) / (2 * pixel_x)
     upward[..., 1:-1, :] = (smooth[..., :-2, :] - smooth[..., 2:, :]) / (2 * pixel)
     slope = torch.rsqrt(1 + across.square() + upward.square())
 

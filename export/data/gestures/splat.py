@@ -15,6 +15,8 @@ from tsm_edge.export.data.gestures.hand_shape import NUM_BONES, HandShape
 
 __all__ = ["Lights", "Placement", "Skin", "splat"]
 
+_INDEX_BITS = 15
+_INDEX = (1 << _INDEX_BITS) - 1
 _DEPTH_STEPS = 1 << 15
 _DEPTH_RANGE = (-5.0, 3.0)  # hand lengths about the wrist
 
@@ -67,55 +69,71 @@ def splat(
     Returns:
         (num_frames, 4, size, size): RGB times coverage, and coverage, 0 to 1.
     """
-    pixel, depth, shade = _project(shape, maps, place, lights, size)
-    num_points = shape.points.shape[0]
-    order = torch.arange(num_points, dtype=torch.int32, device=depth.device)
-    keys = torch.where(pixel >= 0, (depth << 15) | order, -1)
-    nearest = torch.full((len(pixel), size * size), -1, dtype=torch.int32, device=pixel.device)
-    nearest.scatter_reduce_(1, pixel.clamp(min=0), keys, "amax")
-    item, spot = torch.nonzero(nearest >= 0, as_tuple=True)
-    point = (nearest[item, spot] & 0x7FFF).long()
+    padded = size + 2  # what lies outside falls onto a border
+    spots = padded * padded
+    pixel, keys, shade = _project(shape, maps, place, lights, size)
+    nearest = torch.zeros(len(pixel), spots, dtype=torch.int32, device=pixel.device)
+    nearest.scatter_reduce_(1, pixel, keys, "amax")
+    item, spot = torch.nonzero(nearest, as_tuple=True)
+    point = (nearest[item, spot] & _INDEX).long()
     share = place.share[item]
-    albedo = skin.albedo.flatten(0, 1)[skin.clip[item] * num_points + point]
+    albedo = skin.albedo.flatten(0, 1)[skin.clip[item] * shape.points.shape[0] + point]
     layers = torch.cat((albedo * (shade[item, point] * share)[:, None], share[:, None]), dim=-1)
-    out = layers.new_zeros(num_frames * size * size, 4)
-    out.index_add_(0, place.frame[item] * (size * size) + spot, layers)
-    return _closed(out.unflatten(0, (num_frames, size, size)).permute(0, 3, 1, 2))
+    out = layers.new_zeros(num_frames * spots, 4)
+    out.index_add_(0, place.frame[item] * spots + spot, layers)
+    layer = out.unflatten(0, (num_frames, padded, padded))[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous()
+    apart = layer.new_zeros(num_frames).scatter_reduce(0, place.frame, shape.spacing * place.length.amax(1), "amax")
+    return _filled(layer, apart)
 
 
 def _project(
     shape: HandShape, maps: BoneMaps, place: Placement, lights: Lights, size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel of every point or -1 where it is out of sight, depth in steps (larger is nearer), light on it; (F, P)."""
-    count = len(place.side)
+    """Pixel of every point in a picture with a border of 1, key that is larger for nearer points, light; all (F, P).
+
+    A key is the depth in steps and below it the point's index; points that look away have key 0.
+    """
     affine = torch.cat((maps.matrices, maps.offsets[..., None]), dim=-1)  # (F, B, 3, 4)
-    affine = affine.permute(0, 2, 1, 3).reshape(count, 3, NUM_BONES * 4)
+    affine = affine.permute(0, 2, 1, 3).reshape(-1, 3, NUM_BONES * 4)
     x, y, z = (affine @ shape.moved_points).unbind(1)
-    looks = torch.stack((lights.key, lights.fill), dim=1)
+    # Wrapped light: skin scatters some of it round the edge.
+    looks = torch.stack((0.72 * lights.key, lights.fill), dim=1)
     toward = torch.einsum("frj,fbji->frbi", looks, maps.rotations)
     rows = torch.cat((maps.rotations[:, None, :, 2, :], toward), dim=1).flatten(2)
     facing, key, fill = (rows @ shape.moved_normals).unbind(1)
-    nearness = 1.0 / (1.0 - z / place.distance[:, None]).clamp(min=0.25)
-    across = (place.side * place.length[:, 0])[:, None] * x + (place.wrist[:, 0] - place.centre[:, 0])[:, None]
-    down = place.length[:, 1, None] * -y + (place.wrist[:, 1] - place.centre[:, 1])[:, None]
-    column = torch.addcmul(place.centre[:, 0, None], across, nearness).floor_().to(torch.int64)
-    row = torch.addcmul(place.centre[:, 1, None], down, nearness).floor_().to(torch.int64)
-    seen = (column >= 0) & (column < size) & (row >= 0) & (row < size) & (facing > -0.15)
-    pixel = torch.where(seen, row * size + column, -1)
+    shade = key.add_(0.28 * lights.key.norm(dim=-1)[:, None]).clamp_(min=0).add_(fill.clamp_(min=0))
+    shade = torch.addcmul(shade, lights.ambient[:, None], shape.openness)
+
+    nearness = torch.rsub(z / place.distance[:, None], 1.0).clamp_(min=0.25).reciprocal_()
+    across = torch.addcmul((place.wrist - place.centre)[:, :1], (place.side * place.length[:, 0])[:, None], x)
+    down = torch.addcmul((place.wrist - place.centre)[:, 1:], -place.length[:, 1:], y)
+    column = torch.addcmul(place.centre[:, :1] + 1, across, nearness).clamp_(0, size + 1).floor_()
+    row = torch.addcmul(place.centre[:, 1:] + 1, down, nearness).clamp_(0, size + 1).floor_()
+    pixel = column.add_(row, alpha=size + 2).to(torch.int64)
+
     low, high = _DEPTH_RANGE
-    depth = ((z - low) * (_DEPTH_STEPS / (high - low))).clamp_(0, _DEPTH_STEPS - 1).to(torch.int32)
-    # Wrapped light: skin scatters some of it round the edge.
-    strength = lights.key.norm(dim=-1)[:, None]
-    lit = (0.72 * key + 0.28 * strength).clamp_(min=0) + fill.clamp(min=0)
-    shade = torch.addcmul(lit, lights.ambient[:, None], shape.openness)
-    return pixel, depth, shade
+    depth = z.sub_(low).mul_(_DEPTH_STEPS / (high - low)).clamp_(1, _DEPTH_STEPS - 1).mul_(facing > -0.15)
+    order = torch.arange(shape.points.shape[0], dtype=torch.int32, device=z.device)
+    keys = depth.to(torch.int32).bitwise_left_shift_(_INDEX_BITS).bitwise_or_(order)
+    return pixel, keys.mul_(keys > _INDEX), shade
 
 
-def _closed(layer: Tensor) -> Tensor:
-    """Fill pixels that no point hit though most of their neighbours were hit."""
-    around = functional.pad(layer, (1, 1, 1, 1))
-    around = around[:, :, :-2] + around[:, :, 1:-1] + around[:, :, 2:]
-    around = (around[..., :-2] + around[..., 1:-1] + around[..., 2:]) * (1 / 9)
-    coverage = torch.maximum(layer[:, 3:], ((around[:, 3:] - 0.42) * 5.0).clamp(0, 1))
-    layer = torch.add(layer, around, alpha=0.05)
-    return torch.cat((layer[:, :3] * (coverage / layer[:, 3:].clamp(min=1e-4)), coverage), dim=1)
+def _filled(layer: Tensor, apart: Tensor) -> Tensor:
+    """Fill pixels that no point hit from coarser pictures, as far as points are apart (`apart` pixels, a frame).
+
+    Source: pull-push of Gortler et al., "The lumigraph", 1996.
+    """
+    coarse, levels = layer, []
+    for _ in range(2):
+        top, bottom = coarse[:, :, ::2], coarse[:, :, 1::2]
+        coarse = top[..., ::2] + top[..., 1::2] + bottom[..., ::2] + bottom[..., 1::2]
+        coarse = coarse / coarse[:, 3:].clamp(min=1.0)
+        levels.append(coarse)
+    for level, distance in ((1, 1.7), (0, 0.7)):
+        finer = levels[0] if level else layer
+        wide = functional.interpolate(levels[level], scale_factor=2, mode="bilinear", align_corners=False)
+        gate = ((1.5 * apart - distance) * 2.0).clamp(0, 1)[:, None, None, None]
+        filled = torch.addcmul(finer, wide, (1 - finer[:, 3:]).clamp_(min=0) * gate)
+        if level:
+            levels[0] = filled
+    return filled
