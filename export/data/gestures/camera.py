@@ -51,7 +51,9 @@ def choose_cameras(r: ClipRandom, world: World, times: Tensor) -> Camera:
     """A camera for every clip; `times` of its frames, (N, T) seconds."""
     dark, bright = world.odd_exposure
     kind = r.pick((1 - dark - bright, dark, bright))
-    gains = torch.stack((r.log_uniform(*world.exposure), r.log_uniform(0.06, 0.45), r.log_uniform(1.6, 4.0)), dim=1)
+    gains = torch.stack(
+        (r.log_uniform(*world.exposure), r.log_uniform(0.06, 0.45), r.log_uniform(1.6, 4.0)), dim=1
+    )
     gain = gains.gather(1, kind[:, None])[:, 0]
     # Automatic exposure hunts, mains light flickers.
     hunting = r.normal(0.07) * r.chance(0.4)
@@ -104,7 +106,7 @@ def photograph(light: Tensor, camera: Camera, bank: Tensor) -> Tensor:
 
     # A tone curve with a shoulder: square root for gamma, then highlights run against white.
     frames = frames.clamp_(0, 1.6).sqrt_()
-    frames = (frames * 1.08 - 0.1 * frames * frames * frames)
+    frames = frames * 1.08 - 0.1 * frames * frames * frames
     frames = (frames - 0.5).mul_(each(camera.contrast)).add_(each(0.5 + camera.lift))
     frames = _soften(frames, camera.softness, t)
     luma, chroma = _split(frames, each(camera.saturation))
@@ -122,12 +124,14 @@ def _soften(frames: Tensor, softness: Tensor, num_frames: int) -> Tensor:
     """Blend every clip with its half-size picture as far as its resolution is lower."""
     share = ((1 - softness) * 1.7).clamp(0, 1).repeat_interleave(num_frames)[:, None, None, None]
     small = functional.avg_pool2d(frames, 2)
-    return torch.lerp(frames, functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False), share)
+    return torch.lerp(
+        frames, functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False), share
+    )
 
 
 def _split(frames: Tensor, saturation: Tensor) -> tuple[Tensor, Tensor]:
     """Luma (B, 1, S, S) and chroma at half size, (B, 2, S / 2, S / 2): blue and red less luma."""
-    red, green, blue = frames.split(1, dim=1)
+    red, green, blue = frames[:, :1], frames[:, 1:2], frames[:, 2:]
     luma = GREY[0] * red + GREY[1] * green + GREY[2] * blue
     chroma = functional.avg_pool2d(torch.cat((blue - luma, red - luma), dim=1), 2)
     return luma, chroma * saturation
@@ -144,7 +148,7 @@ def _cosines(size: int, like: Tensor) -> Tensor:
     k = torch.arange(_BLOCK, dtype=torch.float64)
     block = torch.cos(math.pi / _BLOCK * (k[None] + 0.5) * k[:, None]) * math.sqrt(2 / _BLOCK)
     block[0] /= math.sqrt(2)
-    return torch.block_diag(*[block] * (size // _BLOCK)).to(like)
+    return torch.kron(torch.eye(size // _BLOCK, dtype=torch.float64), block).to(like)
 
 
 def _quantised(plane: Tensor, step: Tensor, num_frames: int) -> Tensor:

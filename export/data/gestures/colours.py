@@ -5,11 +5,29 @@ from torch import Tensor
 
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["GREY", "common_colour", "cloth_colour", "hair_colour", "skin_colour"]
+__all__ = ["GREY", "cloth_colour", "common_colour", "hair_colour", "skin_colour"]
 
 # From light to dark, sRGB: skin under daylight, between the tones of the Monk scale.
-_SKIN = ((243, 213, 196), (231, 190, 165), (217, 168, 138), (193, 140, 108), (158, 107, 78), (118, 76, 54), (82, 54, 41), (58, 40, 33))
-_HAIR = ((22, 18, 16), (38, 27, 21), (66, 45, 30), (104, 74, 46), (158, 124, 82), (120, 114, 110), (196, 190, 184), (120, 58, 32))
+_SKIN = (
+    (243, 213, 196),
+    (231, 190, 165),
+    (217, 168, 138),
+    (193, 140, 108),
+    (158, 107, 78),
+    (118, 76, 54),
+    (82, 54, 41),
+    (58, 40, 33),
+)
+_HAIR = (
+    (22, 18, 16),
+    (38, 27, 21),
+    (66, 45, 30),
+    (104, 74, 46),
+    (158, 124, 82),
+    (120, 114, 110),
+    (196, 190, 184),
+    (120, 58, 32),
+)
 GREY = (0.2126, 0.7152, 0.0722)
 
 
@@ -40,7 +58,9 @@ def cloth_colour(r: ClipRandom, muted: float) -> Tensor:
     return torch.where(r.chance(0.45)[:, None], plain, bright)
 
 
-def common_colour(r: ClipRandom, muted: float, low: float = 0.05, high: float = 0.8, shape: tuple[int, ...] = ()) -> Tensor:
+def common_colour(
+    r: ClipRandom, muted: float, low: float = 0.05, high: float = 0.8, shape: tuple[int, ...] = ()
+) -> Tensor:
     """(N, *shape, 3): any hue, on average `muted` of the way to grey."""
     hue = r.unit(*shape, 3)
     hue = hue / hue.mean(-1, keepdim=True).clamp(min=0.05)

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tsm_edge.export.data.gestures.choreography import Body, choreograph
+from tsm_edge.export.data.gestures.choreography import choreograph
 from tsm_edge.export.data.gestures.colours import cloth_colour
 from tsm_edge.export.data.gestures.hand_pose import HandSizes, bone_maps
 from tsm_edge.export.data.gestures.hand_shape import HandShape
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
+from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.people import Lighting, Person
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.data.gestures.rotations import matrices
@@ -73,7 +74,9 @@ def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting, b
     dark = (1 - skin.mean(1, keepdim=True) / 0.45).clamp(0, 1)
     palm = torch.lerp(skin, pale * r.log_uniform(0.75, 1.1)[:, None], 0.1 + 0.28 * dark)
     long = r.chance(world.long_sleeves)
-    sleeve = torch.where(long, r.uniform(0.02, 0.35), torch.where(r.chance(0.3), r.uniform(0.5, 1.2), r.uniform(1.35, 3.0)))
+    sleeve = torch.where(
+        long, r.uniform(0.02, 0.35), torch.where(r.chance(0.3), r.uniform(0.5, 1.2), r.uniform(1.35, 3.0))
+    )
     watch = torch.where(r.chance(0.12)[:, None], cloth_colour(r, 0.8), torch.full_like(skin, -1.0))
     nearer = r.log_uniform(0.75, 1.35)[:, None]
     waves = torch.cat((r.normal(14.0, 3, 3), r.uniform(0, 6.3, 3, 1)), dim=-1)
@@ -108,7 +111,16 @@ class HandLayer:
         self.shape, self.size = shape, size
 
     def over(
-        self, r: ClipRandom, frames: Tensor, hands: Hands, motion: Motion, body: Body, view: View, person: Person, times: Tensor, labels: Tensor
+        self,
+        r: ClipRandom,
+        frames: Tensor,
+        hands: Hands,
+        motion: Motion,
+        body: Body,
+        view: View,
+        person: Person,
+        times: Tensor,
+        labels: Tensor,
     ) -> Tensor:
         """Lay hands over `frames`, (N, T, 3, S, S), linear: the other hand first, then the gesturing one."""
         albedo = self._albedo(hands)
@@ -120,23 +132,36 @@ class HandLayer:
         return self._laid(frames, hands, albedo, motion, body, view, person, times, everyone)
 
     def _second(
-        self, r: ClipRandom, frames: Tensor, hands: Hands, albedo: Tensor, body: Body, view: View, person: Person, times: Tensor,
-        labels: Tensor, rows: Tensor,
+        self, r: ClipRandom, frames: Tensor, hands: Hands, albedo: Tensor, body: Body, view: View, person: Person,
+        times: Tensor, labels: Tensor, rows: Tensor,
     ) -> Tensor:  # fmt: skip
         """The other hand rests, or does anything too where no gesture is made."""
         own = body.rows(rows)
-        mirrored = Body(-own.side, own.length * r.uniform(0.85, 1.0), own.x, own.y, own.reach.flip(1), own.head)
+        mirrored = Body(
+            -own.side, own.length * r.uniform(0.85, 1.0), own.x, own.y, own.reach.flip(1), own.head
+        )
         anything = GESTURE_LABELS.index("Doing other things")
         acts = torch.where(labels[rows] == anything, anything, torch.zeros_like(rows))
         motion = choreograph(r, mirrored, acts, times[rows, -1])
-        motion = Motion(motion.times, motion.keys, motion.sharpness, motion.stroke, torch.ones_like(motion.shown))
+        motion = Motion(
+            motion.times, motion.keys, motion.sharpness, motion.stroke, torch.ones_like(motion.shown)
+        )
         whole = Body(*(getattr(body, name).clone() for name in Body.__dataclass_fields__))
         for name in Body.__dataclass_fields__:
             getattr(whole, name)[rows] = getattr(mirrored, name)
         return self._laid(frames, hands, albedo, motion, whole, view, person, times, rows)
 
     def _laid(
-        self, frames: Tensor, hands: Hands, albedo: Tensor, motion: Motion, body: Body, view: View, person: Person, times: Tensor, rows: Tensor
+        self,
+        frames: Tensor,
+        hands: Hands,
+        albedo: Tensor,
+        motion: Motion,
+        body: Body,
+        view: View,
+        person: Person,
+        times: Tensor,
+        rows: Tensor,
     ) -> Tensor:
         """Draw motions of some clips, `rows`, into all clips' frames."""
         n, t = times.shape
@@ -152,12 +177,14 @@ class HandLayer:
         lights = Lights((hands.key * mirror)[clip], (hands.fill * mirror)[clip], hands.ambient[clip])
         # Only the frames that show something are drawn and laid over.
         shown, frame_of = torch.unique(frame, return_inverse=True)
-        place = Placement(place.wrist, place.length, place.centre, place.distance, place.side, frame_of, share)
+        place = Placement(
+            place.wrist, place.length, place.centre, place.distance, place.side, frame_of, share
+        )
         layer = splat(self.shape, maps, place, lights, Skin(albedo, clip), len(shown), self.size)
         flat = frames.flatten(0, 1)
         behind = flat[shown] * self._shadow(layer[:, 3:], hands.shadow[shown // t])
         flat = flat.index_copy(0, shown, torch.addcmul(layer[:, :3], behind, 1 - layer[:, 3:]))
-        return flat.unflatten(0, (n, t))
+        return torch.unflatten(flat, 0, (n, t))
 
     def _instants(
         self, hands: Hands, motion: Motion, body: Body, view: View, times: Tensor, rows: Tensor
@@ -186,7 +213,16 @@ class HandLayer:
         return rows[row] * t + step, row, at, 1.0 / flat[which], jitter
 
     def _placed(
-        self, state: HandStates, hands: Hands, body: Body, view: View, person: Person, clip: Tensor, frame: Tensor, share: Tensor, jitter: Tensor
+        self,
+        state: HandStates,
+        hands: Hands,
+        body: Body,
+        view: View,
+        person: Person,
+        clip: Tensor,
+        frame: Tensor,
+        share: Tensor,
+        jitter: Tensor,
     ) -> Placement:
         size = float(self.size)
         x = person.x[clip] - body.side[clip] * state.place[:, 0]
@@ -206,7 +242,9 @@ class HandLayer:
     def _albedo(self, hands: Hands) -> Tensor:
         """Colour of every point, (N, P, 3)."""
         shape = self.shape
-        waves = torch.sin(shape.points @ hands.texture[:, :, :3].transpose(1, 2) + hands.texture[:, None, :, 3]).mean(-1)
+        waves = torch.sin(
+            shape.points @ hands.texture[:, :, :3].transpose(1, 2) + hands.texture[:, None, :, 3]
+        ).mean(-1)
         tone = torch.lerp(hands.skin[:, None], hands.palm[:, None], shape.palm_side[:, None])
         blood = shape.redness[:, None] * shape.points.new_tensor((0.05, -0.12, -0.1)) + 1
         tone = tone * blood * (1 - 0.3 * shape.creases)[:, None] * (1 + 0.07 * waves)[..., None]
@@ -226,7 +264,9 @@ def _tip(state: HandStates) -> Tensor:
 
 def _picked(motion: Motion, rows: Tensor, at: Tensor) -> HandStates:
     """States at one instant each of some rows."""
-    part = Motion(motion.times[rows], motion.keys[rows], motion.sharpness[rows], motion.stroke[rows], motion.shown[rows])
+    part = Motion(
+        motion.times[rows], motion.keys[rows], motion.sharpness[rows], motion.stroke[rows], motion.shown[rows]
+    )
     state = part.at(at[:, None])
     return HandStates(state.place[:, 0], state.length[:, 0], state.turn[:, 0], state.pose[:, 0])
 

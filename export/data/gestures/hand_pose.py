@@ -8,22 +8,25 @@ from torch import Tensor
 from tsm_edge.export.data.gestures.hand_shape import (
     BONES,
     FINGERS,
-    FOREARM,
     FOREARM_LENGTH,
-    NUM_BONES,
-    PALM,
     SPREADS,
     THUMB,
     THUMB_LENGTHS,
     THUMB_REST,
-    UPPER_ARM,
     UPPER_ARM_LENGTH,
 )
-from tsm_edge.export.data.gestures.rotations import about_x, about_y, about_z, compose, frame_from_axis, matrices
+from tsm_edge.export.data.gestures.rotations import (
+    about_x,
+    about_y,
+    about_z,
+    compose,
+    frame_from_axis,
+    matrices,
+)
 
 __all__ = ["POSE_SIZE", "BoneMaps", "HandSizes", "bone_maps"]
 
-# A pose: bend of four fingers, bend of the far joints beside the near ones, spread, thumb's abduction, opposition, bend.
+# A pose: bends of four fingers, the far joints' share, spread; abduction, opposition and bend of the thumb.
 POSE_SIZE = 9
 
 # What a fully bent finger's three joints bend by, radians.
@@ -137,7 +140,11 @@ def _joints(pose: Tensor, sizes: HandSizes) -> tuple[Tensor, Tensor, Tensor]:
         along.append(length)
         at = at + base[:, :, 1] * (THUMB_LENGTHS[joint] * length)[:, None]
     wide = sizes.widths[:, None].expand(-1, len(along))
-    return torch.stack(starts, dim=1), torch.stack(frames, dim=1), torch.stack((wide, torch.stack(along, dim=1), wide), -1)
+    return (
+        torch.stack(starts, dim=1),
+        torch.stack(frames, dim=1),
+        torch.stack((wide, torch.stack(along, dim=1), wide), -1),
+    )
 
 
 def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -160,6 +167,3 @@ def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor
     forearm_frame = frame_from_axis(-elbow, palm[:, :, 0])
     upper_frame = frame_from_axis(elbow - shoulder, forearm_frame[:, :, 0])
     return forearm_frame, upper_frame, elbow, stretch.expand(-1, 2)
-
-
-assert FOREARM == 0 and UPPER_ARM == 1 and PALM == 2 and NUM_BONES == 18  # noqa: PT018

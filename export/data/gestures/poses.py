@@ -12,27 +12,35 @@ def _pose(bends: Tensor, share: Tensor, spread: Tensor, thumb: Tensor) -> Tensor
     return torch.cat((bends, share[:, None], spread[:, None], thumb), dim=1)
 
 
-def _thumb(r: ClipRandom, abduction: tuple[float, float], opposition: tuple[float, float], bend: tuple[float, float]) -> Tensor:
+def _thumb(
+    r: ClipRandom, abduction: tuple[float, float], opposition: tuple[float, float], bend: tuple[float, float]
+) -> Tensor:
     return torch.stack((r.uniform(*abduction), r.uniform(*opposition), r.uniform(*bend)), dim=1)
 
 
 def opened(r: ClipRandom) -> Tensor:
     """A flat hand, fingers together or spread."""
     bends = r.uniform(-0.04, 0.1, 4) + r.uniform(0, 0.08, 1)
-    return _pose(bends, r.uniform(0.5, 1.2), r.uniform(0.0, 1.3), _thumb(r, (0.3, 1.1), (0.0, 0.45), (-0.1, 0.4)))
+    return _pose(
+        bends, r.uniform(0.5, 1.2), r.uniform(0.0, 1.3), _thumb(r, (0.3, 1.1), (0.0, 0.45), (-0.1, 0.4))
+    )
 
 
 def relaxed(r: ClipRandom) -> Tensor:
     """Fingers hanging, the little one bent most."""
     slope = torch.linspace(0, 0.12, 4, device=r.device)
     bends = r.uniform(0.1, 0.45, 1) + slope + r.uniform(-0.05, 0.05, 4)
-    return _pose(bends, r.uniform(0.7, 1.0), r.uniform(0.0, 0.5), _thumb(r, (0.4, 0.7), (0.2, 0.6), (0.1, 0.5)))
+    return _pose(
+        bends, r.uniform(0.7, 1.0), r.uniform(0.0, 0.5), _thumb(r, (0.4, 0.7), (0.2, 0.6), (0.1, 0.5))
+    )
 
 
 def clawed(r: ClipRandom) -> Tensor:
     """As round a ball or a knob."""
     bends = r.uniform(0.22, 0.45, 1) + r.uniform(-0.05, 0.05, 4)
-    return _pose(bends, r.uniform(0.7, 1.1), r.uniform(0.6, 1.3), _thumb(r, (0.6, 1.0), (0.4, 0.8), (0.1, 0.5)))
+    return _pose(
+        bends, r.uniform(0.7, 1.1), r.uniform(0.6, 1.3), _thumb(r, (0.6, 1.0), (0.4, 0.8), (0.1, 0.5))
+    )
 
 
 def fist(r: ClipRandom) -> Tensor:
@@ -55,7 +63,9 @@ def pinched(r: ClipRandom) -> Tensor:
 def thumb_out(r: ClipRandom) -> Tensor:
     """A fist with the thumb stretched away."""
     bends = r.uniform(0.86, 1.02, 4)
-    return _pose(bends, r.uniform(0.9, 1.05), 0 * r.unit(), _thumb(r, (0.95, 1.35), (-0.15, 0.2), (-0.35, 0.1)))
+    return _pose(
+        bends, r.uniform(0.9, 1.05), 0 * r.unit(), _thumb(r, (0.95, 1.35), (-0.15, 0.2), (-0.35, 0.1))
+    )
 
 
 def pointing(r: ClipRandom) -> Tensor:
@@ -67,7 +77,9 @@ def pointing(r: ClipRandom) -> Tensor:
 def two_fingers(r: ClipRandom) -> Tensor:
     """Index and middle finger."""
     bends = torch.cat((r.uniform(0, 0.12, 2), r.uniform(0.8, 1.0, 2)), dim=1)
-    return _pose(bends, r.uniform(0.9, 1.05), r.uniform(-0.2, 1.2), _thumb(r, (0.2, 0.5), (0.6, 0.9), (0.5, 0.9)))
+    return _pose(
+        bends, r.uniform(0.9, 1.05), r.uniform(-0.2, 1.2), _thumb(r, (0.2, 0.5), (0.6, 0.9), (0.5, 0.9))
+    )
 
 
 def mixed(r: ClipRandom) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 __all__ = ["ClipRandom"]
 
-_COLUMNS = 768  # drawn at once: few large operations instead of many small ones
+_COLUMNS = 1536  # drawn at once: few large operations instead of many small ones
 
 # The 64-bit constants as signed integers, since torch's shifts and products know no unsigned ones.
 _GOLDEN = -7046029254386353131
@@ -55,6 +55,10 @@ class ClipRandom:
         part = object.__new__(ClipRandom)
         part._key, part._drawn, part._table = self._key[chosen], self._drawn, self._table[chosen]
         return part
+
+    def skip(self, count: int) -> None:
+        """Leave out `count` numbers: what some rows drew by themselves."""
+        self._drawn += count
 
     def unit(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), (N, *shape), float32."""

@@ -8,11 +8,12 @@ from torch.nn import functional
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export.data.gestures.camera import choose_cameras, noise_bank, photograph
-from tsm_edge.export.data.gestures.choreography import Body, choreograph
+from tsm_edge.export.data.gestures.choreography import choreograph
 from tsm_edge.export.data.gestures.hand_layer import HandLayer, choose_hands
 from tsm_edge.export.data.gestures.hand_shape import hand_shape
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
+from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.people import choose_lighting, choose_people
 from tsm_edge.export.data.gestures.pictures import load_pictures
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
@@ -95,17 +96,19 @@ class GestureGenerator:
         chunk: int | None = None,
     ) -> None:
         if size % 16 or not 32 <= size <= 512:
-            raise UsageError(f"pictures of {size} pixels cannot be made; give a multiple of 16 from 32 to 512")
+            raise UsageError(
+                f"pictures of {size} pixels cannot be made; give a multiple of 16 from 32 to 512"
+            )
         if num_frames < 1:
             raise UsageError(f"a clip of {num_frames} frames cannot be made; give at least 1")
         self.world = get_world(world) if isinstance(world, str) else world
         self.seed, self.num_frames, self.size = seed, num_frames, size
         self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
         self.device = torch.device(device)
-        self.chunk = chunk or (8 if self.device.type == "cpu" else 128)
+        self.chunk = chunk or (16 if self.device.type == "cpu" else 128)
         # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
         self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
-        shape = hand_shape(round(1.8 / self._canvas, 4)).to(self.device)
+        shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)
         self._layer = HandLayer(shape, self._canvas)
         self._pictures = load_pictures().chosen(self.world.photo_parity).to(self.device)
         self._noise = noise_bank(self._canvas, self.device)
@@ -124,7 +127,10 @@ class GestureGenerator:
             for i in range(0, count, self.chunk)
         ]
         dense = DenseLabels(
-            **{f.name: torch.cat([getattr(part.dense, f.name) for part in parts]) for f in fields(DenseLabels)}
+            **{
+                f.name: torch.cat([getattr(part.dense, f.name) for part in parts])
+                for f in fields(DenseLabels)
+            }
         )
         return GestureBatch(torch.cat([p.clips for p in parts]), torch.cat([p.labels for p in parts]), dense)
 
@@ -151,7 +157,7 @@ class GestureGenerator:
         pictures = photograph(frames, camera, self._noise)
         if self._canvas != self.size:
             pictures = functional.interpolate(pictures, size=self.size, mode="bilinear", align_corners=False)
-        clips = pictures.add_(0.5).to(torch.uint8).unflatten(0, (len(numbers), self.num_frames))
+        clips = pictures.add_(0.5).to(torch.uint8).view(-1, self.num_frames, 3, self.size, self.size)
         return GestureBatch(clips, labels, dense)
 
 
@@ -169,7 +175,9 @@ def _body(r: ClipRandom, world: World, view: View, x: Tensor, y: Tensor, head: T
     return Body(side, length, place, low, torch.stack((own, other), dim=1), torch.stack((y, head), dim=1))
 
 
-def _dense(motion: Motion, states: HandStates, body: Body, view: View, x: Tensor, times: Tensor) -> DenseLabels:
+def _dense(
+    motion: Motion, states: HandStates, body: Body, view: View, x: Tensor, times: Tensor
+) -> DenseLabels:
     side = body.side[:, None]
 
     def centres(at: HandStates) -> Tensor:

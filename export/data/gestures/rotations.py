@@ -56,7 +56,8 @@ def slerp(a: Tensor, b: Tensor, amount: Tensor) -> Tensor:
     angle = torch.acos(cosine.abs().clamp(max=0.9995))
     amount = amount[..., None]
     mixed = torch.sin((1 - amount) * angle) * a + torch.sin(amount * angle) * b
-    return mixed / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    norm: Tensor = torch.linalg.vector_norm(mixed, dim=-1, keepdim=True)
+    return mixed / norm.clamp(min=1e-6)
 
 
 def matrices(q: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ def matrices(q: Tensor) -> Tensor:
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     )  # fmt: skip
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack(rows, dim=-1), -1, (3, 3))
 
 
 def frame_from_axis(y_axis: Tensor, x_hint: Tensor) -> Tensor:

@@ -21,25 +21,36 @@ _THING_LABELS = tuple(GESTURE_LABELS.index(name) for name in ("No gesture", "Doi
 
 
 def paint_scenes(
-    r: ClipRandom, world: World, view: View, person: Person, light: Lighting, labels: Tensor, times: Tensor, size: int, pictures: Pictures
+    r: ClipRandom,
+    world: World,
+    view: View,
+    person: Person,
+    light: Lighting,
+    labels: Tensor,
+    times: Tensor,
+    size: int,
+    pictures: Pictures,
 ) -> Tensor:
     """Frames without the gesturing hand, (N, T, 3, size, size), linear light."""
-    n, t = times.shape
     shift = _camera_drift(r, world, times)
     base = _base_grid(size, times.device)
     room_light = r.log_uniform(0.35, 1.6)
-    rooms = paint_rooms(r, world, size * 11 // 16, view.width / view.height) * (room_light[:, None, None, None] * light.tint[:, :, None, None])
+    rooms = paint_rooms(r, world, size * 11 // 16, view.width / view.height) * (
+        room_light[:, None, None, None] * light.tint[:, :, None, None]
+    )
     rooms = _with_photos(r, world, rooms, pictures)
     frames = _sampled(rooms, base[None, None] + shift[:, :, None, None])
     frames = _with_videos(r, world, frames, times, pictures)
     frames = _with_passers_by(r, world, view, light, frames, times, base, shift)
 
-    x, y = view.grid(round(0.85 * size * (1 + 2 * _MARGIN)), _MARGIN)
+    x, y = view.grid(round(0.75 * size * (1 + 2 * _MARGIN)), _MARGIN)
     layer, relief = paint_people(r, person, light, x, y)
     seated = r.chance(0.985)[:, None, None, None].to(layer.dtype)
     moved = base[None, None] + shift[:, :, None, None] + _sway(r, world, view, person, relief, times, size)
     frames = _over(frames, _sampled(layer * seated, moved))
-    lit = 1 + functional.interpolate(r.uniform(-0.35, 0.35, 1, 2, 2), size=size, mode="bilinear", align_corners=True)
+    lit = 1 + functional.interpolate(
+        r.uniform(-0.35, 0.35, 1, 2, 2), size=size, mode="bilinear", align_corners=True
+    )
     frames = frames * lit[:, None]
     return _with_things(r, world, view, frames, labels, times)
 
@@ -53,8 +64,10 @@ def _base_grid(size: int, device: torch.device) -> Tensor:
 def _sampled(picture: Tensor, grid: Tensor) -> Tensor:
     """Pictures (N, C, H, W) seen through grids (N, T, S, S, 2): (N, T, C, S, S)."""
     t = grid.shape[1]
-    seen = functional.grid_sample(picture, grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False)
-    return seen.unflatten(2, (t, -1)).transpose(1, 2)
+    seen = functional.grid_sample(
+        picture, grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return torch.unflatten(seen, 2, (t, -1)).transpose(1, 2)
 
 
 def _over(frames: Tensor, layer: Tensor) -> Tensor:
@@ -65,12 +78,16 @@ def _camera_drift(r: ClipRandom, world: World, times: Tensor) -> Tensor:
     """(N, T, 2), half pictures."""
     moves = r.chance(world.drift)[:, None, None]
     pan = r.normal(0.03, 2)[:, None] * times[..., None]
-    hand_held = r.normal(0.018, 2)[:, None] * torch.sin(times[..., None] * r.uniform(1.5, 7, 2)[:, None] + r.uniform(0, 6.3, 2)[:, None])
+    hand_held = r.normal(0.018, 2)[:, None] * torch.sin(
+        times[..., None] * r.uniform(1.5, 7, 2)[:, None] + r.uniform(0, 6.3, 2)[:, None]
+    )
     knock = r.chance(0.1)[:, None, None] * r.normal(0.05, 2)[:, None] * torch.sin(times[..., None] * 11)
     return ((pan + hand_held + knock * torch.exp(-times[..., None])) * moves).clamp(-0.15, 0.15)
 
 
-def _sway(r: ClipRandom, world: World, view: View, person: Person, relief: Tensor, times: Tensor, size: int) -> Tensor:
+def _sway(
+    r: ClipRandom, world: World, view: View, person: Person, relief: Tensor, times: Tensor, size: int
+) -> Tensor:
     """How much further to look for a person's pixel, (N, T, size, size, 2): body, head, its turning, the mouth."""
     x, y = view.grid(size)
     head = (person.head[:, None, None], person.y[:, None, None], person.x[:, None, None])
@@ -86,21 +103,33 @@ def _sway(r: ClipRandom, world: World, view: View, person: Person, relief: Tenso
     turning = r.normal(1.0) * r.chance(0.35)
     body_x, body_y = wave(1.0), wave(0.4)
     head_x, head_y, spin = wave(1.0), wave(0.6), wave(1.2) * turning[:, None]
-    mouth = (r.chance(0.35) * r.uniform(0.1, 0.9) * person.head * 0.09)[:, None] * torch.sin(times * r.uniform(6, 17, 1)).abs()
+    mouth = (r.chance(0.35) * r.uniform(0.1, 0.9) * person.head * 0.09)[:, None] * torch.sin(
+        times * r.uniform(6, 17, 1)
+    ).abs()
     jaw = torch.exp(-(u / 0.5).square() - ((v - 0.85) / 0.3).square())
 
     def spread(signal: Tensor) -> Tensor:
         return signal[:, :, None, None]
 
-    dx = spread(body_x) + loose[:, None] * spread(head_x) + (near.clamp(min=0) * loose)[:, None] * spread(spin)
+    dx = (
+        spread(body_x) + loose[:, None] * spread(head_x) + (near.clamp(min=0) * loose)[:, None] * spread(spin)
+    )
     dy = spread(body_y) + loose[:, None] * spread(head_y) - jaw[:, None] * spread(mouth)
     scale = 2 / (1 + 2 * _MARGIN)
-    return torch.stack((dx * (scale / view.width)[:, None, None, None], dy * (scale / view.height)[:, None, None, None]), dim=-1)
+    return torch.stack(
+        (dx * (scale / view.width)[:, None, None, None], dy * (scale / view.height)[:, None, None, None]),
+        dim=-1,
+    )
 
 
 def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures) -> Tensor:
     chosen, which = r.chance(world.photos), r.unit()
-    zoom, place, flip, gain = r.uniform(0.35, 1.0), r.uniform(-1, 1, 2), r.chance(0.5), r.log_uniform(0.4, 1.6)
+    zoom, place, flip, gain = (
+        r.uniform(0.35, 1.0),
+        r.uniform(-1, 1, 2),
+        r.chance(0.5),
+        r.log_uniform(0.4, 1.6),
+    )
     rows = torch.nonzero(chosen)[:, 0]
     if not len(rows) or not len(pictures.photos):
         return rooms
@@ -111,7 +140,9 @@ def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures)
     gx = steps * zoom * flip + place[:, :1] * (1 - zoom)
     gy = steps * zoom + place[:, 1:] * (1 - zoom)
     grid = torch.stack((gx[:, None].expand(-1, size, -1), gy[:, :, None].expand(-1, -1, size)), dim=-1)
-    seen = functional.grid_sample(photos, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    seen = functional.grid_sample(
+        photos, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
     return rooms.index_copy(0, rows, seen * gain[rows, None, None, None])
 
 
@@ -123,22 +154,34 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
     if not len(rows) or not count:
         return frames
     video = (which[rows] * count).long()
-    first, length = pictures.video_starts[video], pictures.video_starts[video + 1] - pictures.video_starts[video]
+    first, length = (
+        pictures.video_starts[video],
+        pictures.video_starts[video + 1] - pictures.video_starts[video],
+    )
     spare = (length - times[rows, -1] * 12 - 2).clamp(min=0)
     at = (begin[rows] * spare)[:, None] + times[rows] * 12
     number = first[:, None] + torch.minimum(at.long(), length[:, None] - 1)
     shown = pictures.videos[number.flatten()].float().div(255).pow(2.2)
     size, t = frames.shape[-1], frames.shape[1]
     steps = (torch.arange(size, device=frames.device) + 0.5) / size * 2 - 1
-    gx = steps * zoom[rows, None] * torch.where(flip[rows, None], -1.0, 1.0) + place[rows, :1] * (1 - zoom[rows, None])
+    gx = steps * zoom[rows, None] * torch.where(flip[rows, None], -1.0, 1.0) + place[rows, :1] * (
+        1 - zoom[rows, None]
+    )
     gy = steps * zoom[rows, None] + place[rows, 1:] * (1 - zoom[rows, None])
     grid = torch.stack((gx[:, None].expand(-1, size, -1), gy[:, :, None].expand(-1, -1, size)), dim=-1)
     seen = functional.grid_sample(shown, grid.repeat_interleave(t, 0), mode="bilinear", align_corners=False)
-    return frames.index_copy(0, rows, seen.unflatten(0, (-1, t)) * gain[rows, None, None, None, None])
+    return frames.index_copy(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
 
 
 def _with_passers_by(
-    r: ClipRandom, world: World, view: View, light: Lighting, frames: Tensor, times: Tensor, base: Tensor, shift: Tensor
+    r: ClipRandom,
+    world: World,
+    view: View,
+    light: Lighting,
+    frames: Tensor,
+    times: Tensor,
+    base: Tensor,
+    shift: Tensor,
 ) -> Tensor:
     """Somebody smaller behind, who stands, sits or crosses the picture."""
     rows = torch.nonzero(r.chance(world.passer_by))[:, 0]
@@ -148,7 +191,16 @@ def _with_passers_by(
         return frames
     other = choose_people(own, world)
     scale = own.uniform(0.4, 0.85)
-    other = Person(0 * other.x, other.y * 0.8 + 0.1, other.head * scale, other.shoulders, other.skin, other.hair, other.cloth, other.trim)
+    other = Person(
+        0 * other.x,
+        other.y * 0.8 + 0.1,
+        other.head * scale,
+        other.shoulders,
+        other.skin,
+        other.hair,
+        other.cloth,
+        other.trim,
+    )
     size = frames.shape[-1]
     part = View(*(getattr(view, name)[rows] for name in View.__dataclass_fields__))
     x, y = part.grid(size, _MARGIN)
@@ -157,13 +209,17 @@ def _with_passers_by(
     layer[..., :1] = layer[..., -1:] = 0  # what grid_sample continues beyond the margin
     layer = layer * own.log_uniform(0.5, 1.2)[:, None, None, None]
     layer[:, 3:] = layer[:, 3:].clamp(0, 1).gt(0).to(layer.dtype) * layer[:, 3:].clamp(0, 1)
-    move = -(start[rows, None] + speed[rows, None] * times[rows]) * 2 / part.width[:, None] / (1 + 2 * _MARGIN)
+    move = (
+        -(start[rows, None] + speed[rows, None] * times[rows]) * 2 / part.width[:, None] / (1 + 2 * _MARGIN)
+    )
     grid = base[None, None] + shift[rows][:, :, None, None]
     grid = grid + torch.stack((move, torch.zeros_like(move)), dim=-1)[:, :, None, None]
     return frames.index_copy(0, rows, _over(frames[rows], _sampled(layer, grid)))
 
 
-def _with_things(r: ClipRandom, world: World, view: View, frames: Tensor, labels: Tensor, times: Tensor) -> Tensor:
+def _with_things(
+    r: ClipRandom, world: World, view: View, frames: Tensor, labels: Tensor, times: Tensor
+) -> Tensor:
     """A phone, cup, sheet or the like that is moved in front of the body."""
     idle = torch.zeros_like(labels, dtype=torch.bool)
     for label in _THING_LABELS:
@@ -172,20 +228,31 @@ def _with_things(r: ClipRandom, world: World, view: View, frames: Tensor, labels
     own = r.rows(rows)
     if not len(rows):
         return frames
-    x, y = (axis[:, None] for axis in View(*(getattr(view, name)[rows] for name in View.__dataclass_fields__)).grid(frames.shape[-1]))
+    x, y = (
+        axis[:, None]
+        for axis in View(*(getattr(view, name)[rows] for name in View.__dataclass_fields__)).grid(
+            frames.shape[-1]
+        )
+    )
     lone = (slice(None), None, None, None)
 
     def path(scale: float, middle: float, high: float) -> Tensor:
         wave = torch.sin(times[rows] * own.uniform(0.4, 3.5, 1) + own.uniform(0, 6.3, 1))
-        return (own.uniform(middle - high, middle + high, 1) + own.uniform(0, scale, 1) * wave)[:, :, None, None]
+        return (own.uniform(middle - high, middle + high, 1) + own.uniform(0, scale, 1) * wave)[
+            :, :, None, None
+        ]
 
     dx, dy = x - path(0.35, 0.0, 0.4), y - path(0.3, 0.8, 0.3)
     angle = path(0.8, 0.0, 0.8)
     u, v = dx * angle.cos() + dy * angle.sin(), dy * angle.cos() - dx * angle.sin()
     wide, high = own.uniform(0.03, 0.16)[lone], own.uniform(0.05, 0.2)[lone]
     power = torch.where(own.chance(0.7), 8.0, 2.0)[lone]
-    far = ((u / wide).abs().clamp(max=3).pow(power) + (v / high).abs().clamp(max=3).pow(power)).pow(1 / power) - 1
+    far = ((u / wide).abs().clamp(max=3).pow(power) + (v / high).abs().clamp(max=3).pow(power)).pow(
+        1 / power
+    ) - 1
     mask = inside(far * wide, 0.02)[:, :, None]
     tone = common_colour(own, world.muted, 0.02, 0.8)[:, None, :, None, None]
-    tone = tone * (1 + 0.25 * u / wide + 0.15 * torch.sin(v / high * own.uniform(2, 14)[lone]))[:, :, None].clamp(0.3, 1.7)
+    tone = tone * (1 + 0.25 * u / wide + 0.15 * torch.sin(v / high * own.uniform(2, 14)[lone]))[
+        :, :, None
+    ].clamp(0.3, 1.7)
     return frames.index_copy(0, rows, torch.lerp(frames[rows], tone, mask))

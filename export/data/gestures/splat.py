@@ -73,7 +73,11 @@ def splat(
     spots = padded * padded
     pixel, keys, shade = _project(shape, maps, place, lights, size)
     nearest = torch.zeros(len(pixel), spots, dtype=torch.int32, device=pixel.device)
-    nearest.scatter_reduce_(1, pixel, keys, "amax")
+    # Where points are further apart than pixels, each covers a square of four.
+    wide = (1.35 * shape.spacing * place.length.amax(1) > 1.0).to(torch.int64)
+    for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        step = wide * (right + below * padded)
+        nearest.scatter_reduce_(1, (pixel + step[:, None]).clamp_(max=spots - 1), keys, "amax")
     item, spot = torch.nonzero(nearest, as_tuple=True)
     point = (nearest[item, spot] & _INDEX).long()
     share = place.share[item]
@@ -81,8 +85,10 @@ def splat(
     layers = torch.cat((albedo * (shade[item, point] * share)[:, None], share[:, None]), dim=-1)
     out = layers.new_zeros(num_frames * spots, 4)
     out.index_add_(0, place.frame[item] * spots + spot, layers)
-    layer = out.unflatten(0, (num_frames, padded, padded))[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous()
-    apart = layer.new_zeros(num_frames).scatter_reduce(0, place.frame, shape.spacing * place.length.amax(1), "amax")
+    layer = out.view(num_frames, padded, padded, 4)[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous()
+    apart = layer.new_zeros(num_frames).scatter_reduce(
+        0, place.frame, shape.spacing * place.length.amax(1), "amax"
+    )
     return _filled(layer, apart)
 
 
@@ -129,7 +135,7 @@ def _filled(layer: Tensor, apart: Tensor) -> Tensor:
         coarse = top[..., ::2] + top[..., 1::2] + bottom[..., ::2] + bottom[..., 1::2]
         coarse = coarse / coarse[:, 3:].clamp(min=1.0)
         levels.append(coarse)
-    for level, distance in ((1, 1.7), (0, 0.7)):
+    for level, distance in ((1, 3.0), (0, 1.6)):
         finer = levels[0] if level else layer
         wide = functional.interpolate(levels[level], scale_factor=2, mode="bilinear", align_corners=False)
         gate = ((1.5 * apart - distance) * 2.0).clamp(0, 1)[:, None, None, None]

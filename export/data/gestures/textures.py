@@ -1,6 +1,5 @@
 """Smooth noise and the like, batched over clips."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,5 +28,3 @@ def blurred(picture: Tensor, reach: int = 1) -> Tensor:
     mean = sum(rows[..., i : i + picture.shape[-1]] for i in range(side))
     assert isinstance(mean, Tensor)
     return mean / (side * side)
-
-

@@ -33,7 +33,7 @@ class View:
     height: Tensor
 
     def grid(self, size: int, margin: float = 0.0) -> tuple[Tensor, Tensor]:
-        """x and y of the centres of size x size pixels, each (N, size, size), over the window and `margin` around."""
+        """Centres of size x size pixels as x and y, each (N, size, size), over the window and `margin` around."""
         steps = (torch.arange(size, device=self.left.device) + 0.5) / size * (1 + 2 * margin) - margin
         x = self.left[:, None] + self.width[:, None] * steps
         y = self.top[:, None] + self.height[:, None] * steps
