@@ -52,7 +52,7 @@ def choose_cameras(r: ClipRandom, world: World, times: Tensor) -> Camera:
     dark, bright = world.odd_exposure
     kind = r.pick((1 - dark - bright, dark, bright))
     gains = torch.stack(
-        (r.log_uniform(*world.exposure), r.log_uniform(0.06, 0.45), r.log_uniform(1.6, 4.0)), dim=1
+        (r.log_uniform(*world.exposure), r.log_uniform(0.08, 0.45), r.log_uniform(1.6, 4.0)), dim=1
     )
     gain = gains.gather(1, kind[:, None])[:, 0]
     # Automatic exposure hunts, mains light flickers.
@@ -72,7 +72,9 @@ def choose_cameras(r: ClipRandom, world: World, times: Tensor) -> Camera:
         lift=r.uniform(-0.04, 0.06),
         noise=noise,
         softness=r.uniform(*world.softness),
-        step=torch.where(r.chance(world.compression), r.log_uniform(0.02, 0.2), torch.zeros_like(gain)),
+        # Codecs keep the little contrast of dark pictures.
+        step=torch.where(r.chance(world.compression), r.log_uniform(0.02, 0.2), torch.zeros_like(gain))
+        * gain.clamp(max=1).sqrt(),
         picture=(r.unit(times.shape[1]) * _BANK).long(),
     )
 

@@ -36,7 +36,6 @@ class Hands:
         palm: Colour of the palm, (N, 3).
         cloth: Of the sleeve, (N, 3).
         sleeve: Where it begins, hand lengths from the wrist to the shoulder.
-        sleeve_width: Of the sleeved arm, relative.
         watch: Colour of a band on the wrist, (N, 3), negative for none.
         texture: Directions (N, 3, 3) and phases (N, 3, 1) of the skin's waves, side by side, (N, 3, 4).
         key: Light, (N, 3), x right, y up, z to the camera.
@@ -66,7 +65,7 @@ class Hands:
     second: Tensor
 
 
-def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting, body: Body) -> Hands:
+def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting) -> Hands:
     """The gesturing hand's looks: the person's skin and cloth, under nearly the same light."""
     lengths = (1 + r.normal(0.05, 5)) * (1 + r.normal(0.04, 1))
     skin = person.skin * r.log_uniform(0.85, 1.15)[:, None]

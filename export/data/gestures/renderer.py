@@ -14,7 +14,7 @@ from tsm_edge.export.data.gestures.hand_shape import hand_shape
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
 from tsm_edge.export.data.gestures.movement import Body
-from tsm_edge.export.data.gestures.people import choose_lighting, choose_people
+from tsm_edge.export.data.gestures.people import Person, choose_lighting, choose_people
 from tsm_edge.export.data.gestures.pictures import load_pictures
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.data.gestures.rotations import matrices
@@ -39,6 +39,7 @@ class DenseLabels:
         velocity: Of the centre, picture sizes a second, (N, T, 2).
         phase: 0 no hand, 1 preparation, 2 stroke, 3 hold or retraction, (N, T), int64.
         times: Of the frames, seconds from the clip's start, (N, T).
+        side: 1 for a right hand, -1 for a left one, (N,).
     """
 
     centre: Tensor
@@ -50,6 +51,7 @@ class DenseLabels:
     velocity: Tensor
     phase: Tensor
     times: Tensor
+    side: Tensor
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,14 @@ class GestureGenerator:
         )
         return GestureBatch(torch.cat([p.clips for p in parts]), torch.cat([p.labels for p in parts]), dense)
 
+    def describe(self, start: int, count: int, labels: Tensor | None = None) -> tuple[Tensor, DenseLabels]:
+        """Labels and dense labels of clips alone, without drawing them; arguments as of `clips`."""
+        numbers = torch.arange(start, start + count, device=self.device)
+        plan = self._plan(numbers, labels)
+        return plan.labels, plan.dense
+
     @torch.no_grad()
-    def _draw(self, numbers: Tensor, labels: Tensor | None) -> GestureBatch:
+    def _plan(self, numbers: Tensor, labels: Tensor | None) -> "_Plan":
         world = self.world
         r = ClipRandom(self.seed, numbers, stream=world.room_seed)
         own = (r.unit() * len(GESTURE_LABELS)).long()
@@ -144,21 +152,39 @@ class GestureGenerator:
         shift = r.unit()
         steps = torch.arange(self.num_frames, device=self.device)
         times = (steps + shift[:, None]) / rate[:, None]
-        duration = self.num_frames / rate
-        view, person, light = choose_views(r, world), choose_people(r, world), choose_lighting(r)
+        view, person = choose_views(r, world), choose_people(r, world)
         body = _body(r, world, view, person.x, person.y, person.head)
-        motion = choreograph(r, body, labels, duration)
-        hands = choose_hands(r, world, person, light, body)
-        states = motion.at(times)
-        dense = _dense(motion, states, body, view, person.x, times)
+        motion = choreograph(r, body, labels, self.num_frames / rate)
+        dense = _dense(motion, motion.at(times), body, view, person.x, times)
+        return _Plan(r, labels, times, view, person, body, motion, dense)
+
+    @torch.no_grad()
+    def _draw(self, numbers: Tensor, labels: Tensor | None) -> GestureBatch:
+        world, plan = self.world, self._plan(numbers, labels)
+        r, view, person, times, labels = plan.random, plan.view, plan.person, plan.times, plan.labels
+        light = choose_lighting(r)
+        hands = choose_hands(r, world, person, light)
         scene = paint_scenes(r, world, view, person, light, labels, times, self._canvas, self._pictures)
-        frames = self._layer.over(r, scene, hands, motion, body, view, person, times, labels)
-        camera = choose_cameras(r, world, times)
-        pictures = photograph(frames, camera, self._noise)
+        frames = self._layer.over(r, scene, hands, plan.motion, plan.body, view, person, times, labels)
+        pictures = photograph(frames, choose_cameras(r, world, times), self._noise)
         if self._canvas != self.size:
             pictures = functional.interpolate(pictures, size=self.size, mode="bilinear", align_corners=False)
         clips = pictures.add_(0.5).to(torch.uint8).view(-1, self.num_frames, 3, self.size, self.size)
-        return GestureBatch(clips, labels, dense)
+        return GestureBatch(clips, labels, plan.dense)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Who does what in some clips, before anything is drawn."""
+
+    random: ClipRandom
+    labels: Tensor
+    times: Tensor
+    view: View
+    person: Person
+    body: Body
+    motion: Motion
+    dense: DenseLabels
 
 
 def _body(r: ClipRandom, world: World, view: View, x: Tensor, y: Tensor, head: Tensor) -> Body:
@@ -166,11 +192,11 @@ def _body(r: ClipRandom, world: World, view: View, x: Tensor, y: Tensor, head: T
     # A hand is 2.4 times half a head's width, and nearer to the camera than the head is.
     length = (head * r.uniform(2.4, 4.1)).clamp(*world.hand_length)
     # People keep to the frame that they see; what is cut out of it afterwards they do not know of.
-    left = torch.maximum(-view.aspect / 2, view.left - 0.1)
-    right = torch.minimum(view.aspect / 2, view.left + view.width + 0.1)
+    left = torch.maximum(-view.aspect / 2, view.left - 0.04)
+    right = torch.minimum(view.aspect / 2, view.left + view.width + 0.04)
     own = torch.where(side > 0, x - left, right - x)
     other = torch.where(side > 0, right - x, x - left)
-    place = torch.minimum(r.uniform(0.0, 0.5), own - 0.25 * length)
+    place = torch.minimum(r.uniform(0.0, 0.5), own - 0.3 * length)
     low = torch.maximum(r.uniform(0.55, 0.95), length * 0.88)
     return Body(side, length, place, low, torch.stack((own, other), dim=1), torch.stack((y, head), dim=1))
 
@@ -204,4 +230,5 @@ def _dense(
         velocity=velocity * motion.shown[:, None, None],
         phase=phase * motion.shown[:, None],
         times=times,
+        side=body.side,
     )

@@ -78,7 +78,7 @@ def write_folders(folder: Path, generator: GestureGenerator, count: int, start: 
             ):
                 place = aside / GESTURE_LABELS[label] / f"{first + offset:06d}"
                 place.mkdir(parents=True)
-                for number, frame in enumerate(clip.permute(1, 2, 0).flip(-1).numpy(), start=1):
+                for number, frame in enumerate(clip.permute(0, 2, 3, 1).flip(-1).numpy(), start=1):
                     cv2.imwrite(os.fspath(place / f"{number:05d}.jpg"), np.ascontiguousarray(frame))
         about = f"world {generator.world.name}, seed {generator.seed}, clips {start} to {start + count - 1}\n"
         (aside / "gestures.txt").write_text(about, encoding="utf-8")

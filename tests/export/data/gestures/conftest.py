@@ -1,0 +1,16 @@
+"""Generators that are slow to make, shared."""
+
+import pytest
+
+from tsm_edge.export.data.gestures import GestureGenerator
+
+
+@pytest.fixture(scope="session")
+def long_clips() -> GestureGenerator:
+    """Three seconds at 12 frames a second, as webcams record."""
+    return GestureGenerator("train", seed=3, num_frames=36, size=48, fps=(12, 12))
+
+
+@pytest.fixture(scope="session")
+def short_clips() -> GestureGenerator:
+    return GestureGenerator("train", seed=3, num_frames=4, size=48)
