@@ -116,19 +116,19 @@ def test_a_file_that_arrives_altered_is_found(there, monkeypatch):
 
 def test_no_room_there(board, bundle):
     board.shim("df", "echo head; echo 'disk 100 90 10 90% /'")
-    with SshConnection("board") as connection:
-        with pytest.raises(RemoteError, match=r"tsm-edge has 10 KiB free, \d+ are needed; make room"):
+    with SshConnection("board:too small") as connection:
+        with pytest.raises(RemoteError, match=r"too small has 10 KiB free, \d+ are needed; make room"):
             push_bundle(bundle, connection)
-    assert list((board.home / "tsm-edge").iterdir()) == []
+    assert list((board.home / "too small").iterdir()) == []
 
 
 def test_a_disk_that_fills_up(board, bundle):
     board.shim("df", "exit 1")
     board.shim("cat", "echo 'cat: write error: No space left on device' >&2; exit 1")
-    with SshConnection("board") as connection:
+    with SshConnection("board:filling up") as connection:
         with pytest.raises(RemoteError, match="No space left on device; make room"):
             push_bundle(bundle, connection)
-    assert list((board.home / "tsm-edge").iterdir()) == []
+    assert list((board.home / "filling up").iterdir()) == []
 
 
 @pytest.mark.parametrize(
