@@ -25,6 +25,7 @@ help:
 	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
 	@echo "make old-python  a Python 3.6 with numpy 1.13 for the tests of tsm_edge_lite.py, if there is one here"
+	@echo "make bench-roofline      project a frame's time on a Jetson Nano's GPU; takes a 200 MB package for nvdisasm"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -81,6 +82,12 @@ build/old-python/installed:
 	$(OLD_PYTHON) -m venv build/old-python
 	build/old-python/bin/python -m pip install --quiet --disable-pip-version-check numpy==1.13.3
 	@touch $@
+
+# nvdisasm 12.4, the last that is in a package of pip's and knows Maxwell; nothing of triton itself is used.
+bench-roofline: $(VENV)/test-installed
+	$(PIP) --no-deps triton==3.1.0
+	$(BIN)/python benchmarks/roofline.py
+	$(BIN)/python benchmarks/tables.py
 
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.
 wheel: $(VENV)/test-installed

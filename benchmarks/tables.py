@@ -4,7 +4,7 @@
     python benchmarks/tables.py --check    exit with 1 if it is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `kernels`, `instructions` and `mca`. Every number comes from a file of
+`streaming`, `peers`, `kernels`, `instructions`, `mca` and `roofline`. Every number comes from a file of
 benchmarks/results; a section without files says so.
 """
 
@@ -26,6 +26,8 @@ from markdown_tables import (
     streaming_table,
 )
 from mca_record import read_mca
+from roofline_record import read_roofline
+from roofline_table import roofline_table
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import UsageError
@@ -68,6 +70,9 @@ SECTIONS = {
     ),
     "kernels": Section(
         files="kernels-*.json", render=kernels_table, read=read_kernels, command="make bench-kernels"
+    ),
+    "roofline": Section(
+        files="roofline-*.json", render=roofline_table, read=read_roofline, command="make bench-roofline"
     ),
     "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }

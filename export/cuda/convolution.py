@@ -20,6 +20,7 @@ from tsm_edge.export.layers import Convolution, Float32Array, GlobalAveragePool,
 __all__ = ["NAME", "POOLED_NAME", "POOL_PIXELS", "covers", "lower", "lower_pooled", "pools"]
 
 NAME = "convolution"
+POINTWISE_NAME = "pointwise"
 POOLED_NAME = "convolution-and-mean"
 # Pixels that one block's tile holds.
 POOL_PIXELS = 64
@@ -85,7 +86,7 @@ def _lower(
     operands["y"] = pool.out if pool else layer.out
     return write_call(
         context=context,
-        rule=POOLED_NAME if pool else NAME,
+        rule=_rule(layer, pool is not None),
         symbol=_symbol(layer, tile, pool is not None),
         layer=_description(layer) + (" and mean" if pool else ""),
         operands=operands,
@@ -97,6 +98,13 @@ def _lower(
         saves=saves,
         registers_first=True,
     )
+
+
+def _rule(layer: Convolution, pooled: bool) -> str:
+    """The name in reports, where 1x1 is the bulk of a MobileNet."""
+    if pooled:
+        return POOLED_NAME
+    return POINTWISE_NAME if layer.weight.shape[2:] == (1, 1) else NAME
 
 
 def _padded(bias: Float32Array, channels: int) -> Float32Array:
