@@ -33,9 +33,10 @@ def _of_one_sheet(record: RooflineRecord) -> str:
     rows = [_row(name, group) for name, group in {**groups, "all": record.launches}.items()]
     caption = (
         f"{record.model} at {record.image_size} pixels, {record.precision}, compiled for {record.target}, "
-        f"**projected** and not run: **{record.projected_ms:.2f} ms** a frame. Registers by ptxas, instructions by nvdisasm "
-        f"{record.versions['nvdisasm']}; peak {record.peak_gflop_per_s:.0f} GFLOP/s, {record.bandwidth_gb_s:g} GB/s; "
-        f"bytes as often as they come from memory; {record.started_at[:10]}, `{record.command}`."
+        f"**projected** and not run: **{record.projected_ms:.2f} ms** a frame. Registers by ptxas, instructions by "
+        f"nvdisasm {record.versions['nvdisasm']}; peak {record.peak_gflop_per_s:.0f} GFLOP/s, "
+        f"{record.bandwidth_gb_s:g} GB/s; bytes as often as they come from memory; {record.started_at[:10]}, "
+        f"`{record.command}`."
     )
     return f"{caption}\n\n{_markdown(rows)}"
 

@@ -115,7 +115,7 @@ def test_sheet_says_what_each_launch_needs(sheet, tmp_path):
         assert launch.projected_ms >= max(launch.clocks_ms, launch.memory_ms)
         assert launch.clocks_ms >= max(launch.unit_ms.values())
         assert 0 < launch.occupancy <= 1
-        assert 16 <= launch.registers <= 255
+        assert 0 < launch.registers <= 255
         assert launch.bound in {"memory", *launch.unit_ms}
     assert sheet.peak_gflop_per_s == pytest.approx(236, abs=0.5)
     path = tmp_path / "roofline-small.json"
