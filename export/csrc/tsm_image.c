@@ -5,6 +5,8 @@
 #include "tsm_plan.h"
 #include "tsm_view.h"
 
+#include <string.h>
+
 static const tsm_plan *const plan = &tsm_model_plan;
 
 /* One axis: `source` pixels become `resized`, and of these the cut begins at `first`. */
@@ -38,6 +40,7 @@ static position locate(const axis *cut, int32_t index) {
 
 static void locate_columns(const tsm_view *view, const axis *cut, int32_t first, tsm_columns *columns) {
   int32_t i;
+  memset(columns, 0, sizeof *columns);
   columns->count = plan->width - first < TSM_STRIP ? plan->width - first : TSM_STRIP;
   for (i = 0; i < columns->count; i++) {
     position found = locate(cut, first + i);
@@ -53,10 +56,10 @@ static void write_row(const tsm_strip *above, const tsm_strip *below, int32_t we
   for (channel = 0; channel < 3; channel++) {
     const int32_t *first = above->values[channel], *second = below->values[channel];
     const float *levels = plan->levels + 256 * channel;
-    for (i = 0; i < count; i++) {
-      int32_t mixed = first[i] * (TSM_PARTS - weight) + second[i] * weight;
-      output[i] = levels[(mixed + TSM_PARTS * TSM_PARTS / 2) / (TSM_PARTS * TSM_PARTS)];
-    }
+    int32_t mixed[TSM_STRIP];
+    for (i = 0; i < TSM_STRIP; i++)
+      mixed[i] = (first[i] * (TSM_PARTS - weight) + second[i] * weight + TSM_PARTS * TSM_PARTS / 2) >> (2 * TSM_PART_BITS);
+    for (i = 0; i < count; i++) output[i] = levels[mixed[i]];
     output += plan->height * plan->width;
   }
 }

@@ -11,61 +11,75 @@
 #define FIXED_BITS 20
 #define FIXED(number) ((int32_t)((number) * (1 << FIXED_BITS) + 0.5))
 
-typedef struct rgb {
-  int32_t r, g, b;
-} rgb;
+/* Components of a strip's pixels, R, G, B or Y, U, V. They are fetched one by one and then worked on in vectors. */
+typedef struct pixels {
+  int32_t values[3][TSM_STRIP];
+} pixels;
 
 static inline int32_t to_level(int32_t fixed) {
   int32_t level = fixed >> FIXED_BITS;
-  return level < 0 ? 0 : level > 255 ? 255 : level;
+  level = level < 0 ? 0 : level;
+  return level > 255 ? 255 : level;
 }
 
-static inline rgb from_yuv(int32_t y, int32_t u, int32_t v) {
-  int32_t grey = (y > 16 ? y - 16 : 0) * FIXED(1.164) + (1 << (FIXED_BITS - 1));
-  rgb pixel;
-  u -= 128;
-  v -= 128;
-  pixel.r = to_level(grey + FIXED(1.596) * v);
-  pixel.g = to_level(grey - FIXED(0.391) * u - FIXED(0.813) * v);
-  pixel.b = to_level(grey + FIXED(2.018) * u);
-  return pixel;
-}
-
-static inline void mix(tsm_strip *strip, int32_t i, rgb left, rgb right, int32_t weight) {
-  strip->values[0][i] = left.r * TSM_PARTS + (right.r - left.r) * weight;
-  strip->values[1][i] = left.g * TSM_PARTS + (right.g - left.g) * weight;
-  strip->values[2][i] = left.b * TSM_PARTS + (right.b - left.b) * weight;
+static void yuv_to_rgb(pixels *strip) {
+  int32_t *first = strip->values[0], *second = strip->values[1], *third = strip->values[2], i;
+  for (i = 0; i < TSM_STRIP; i++) {
+    int32_t y = first[i] - 16, u = second[i] - 128, v = third[i] - 128;
+    int32_t grey = (y < 0 ? 0 : y) * FIXED(1.164) + (1 << (FIXED_BITS - 1));
+    first[i] = to_level(grey + FIXED(1.596) * v);
+    second[i] = to_level(grey - FIXED(0.391) * u - FIXED(0.813) * v);
+    third[i] = to_level(grey + FIXED(2.018) * u);
+  }
 }
 
 static inline const uint8_t *row_of(const tsm_samples *samples, int32_t down) {
   return samples->base + down * samples->down;
 }
 
-static void rgb_row(const tsm_samples *samples, int32_t down, const tsm_columns *columns, tsm_strip *strip) {
+static void fetch_rgb(const tsm_samples *samples, int32_t down, const int32_t *columns, int32_t count, pixels *strip) {
   const uint8_t *r = row_of(&samples[0], down), *g = row_of(&samples[1], down), *b = row_of(&samples[2], down);
   ptrdiff_t along = samples[0].along; /* the same for all three */
   int32_t i;
-  for (i = 0; i < columns->count; i++) {
-    ptrdiff_t left = columns->left[i] * along, right = columns->right[i] * along;
-    rgb first = {r[left], g[left], b[left]}, second = {r[right], g[right], b[right]};
-    mix(strip, i, first, second, columns->weight[i]);
+  for (i = 0; i < count; i++) {
+    ptrdiff_t place = columns[i] * along;
+    strip->values[0][i] = r[place];
+    strip->values[1][i] = g[place];
+    strip->values[2][i] = b[place];
   }
 }
 
-static void yuv_row(const tsm_samples *samples, int32_t down, const tsm_columns *columns, tsm_strip *strip) {
+static void fetch_yuv(const tsm_samples *samples, int32_t down, const int32_t *columns, int32_t count, pixels *strip) {
   const uint8_t *y = row_of(&samples[0], down);
   const uint8_t *u = row_of(&samples[1], down >> 1), *v = row_of(&samples[2], down >> 1);
   ptrdiff_t y_along = samples[0].along, u_along = samples[1].along, v_along = samples[2].along;
   int32_t i;
-  for (i = 0; i < columns->count; i++) {
-    int32_t left = columns->left[i], right = columns->right[i];
-    rgb first = from_yuv(y[left * y_along], u[(left >> 1) * u_along], v[(left >> 1) * v_along]);
-    rgb second = from_yuv(y[right * y_along], u[(right >> 1) * u_along], v[(right >> 1) * v_along]);
-    mix(strip, i, first, second, columns->weight[i]);
+  for (i = 0; i < count; i++) {
+    int32_t half = columns[i] >> 1;
+    strip->values[0][i] = y[columns[i] * y_along];
+    strip->values[1][i] = u[half * u_along];
+    strip->values[2][i] = v[half * v_along];
   }
 }
 
+/* One end of each column's stretch. */
+static void fetch(const tsm_view *view, int32_t down, const int32_t *columns, int32_t count, pixels *strip) {
+  if (!view->is_yuv) {
+    fetch_rgb(view->samples, down, columns, count, strip);
+    return;
+  }
+  fetch_yuv(view->samples, down, columns, count, strip);
+  yuv_to_rgb(strip);
+}
+
 void tsm_pixels_row(const tsm_view *view, const tsm_columns *columns, int32_t y, tsm_strip *strip) {
-  int32_t down = view->first_down + y * view->step_down;
-  (view->is_yuv ? yuv_row : rgb_row)(view->samples, down, columns, strip);
+  int32_t down = view->first_down + y * view->step_down, component, i;
+  pixels left = {{{0}}}, right = {{{0}}}; /* whole vectors, whatever the strip's length */
+  fetch(view, down, columns->left, columns->count, &left);
+  fetch(view, down, columns->right, columns->count, &right);
+  for (component = 0; component < 3; component++) {
+    const int32_t *first = left.values[component], *second = right.values[component];
+    for (i = 0; i < TSM_STRIP; i++)
+      strip->values[component][i] = first[i] * TSM_PARTS + (second[i] - first[i]) * columns->weight[i];
+  }
 }

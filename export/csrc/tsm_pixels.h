@@ -10,7 +10,8 @@
 #define TSM_STRIP 64
 
 /* Weights are whole numbers of this many parts, as in OpenCV. */
-#define TSM_PARTS 2048
+#define TSM_PART_BITS 11
+#define TSM_PARTS (1 << TSM_PART_BITS)
 
 /* Samples of one component. A pixel at the source coordinates (along, down) has the one at
  * base + along * this along + down * this down; both coordinates are halved for U and V. */
