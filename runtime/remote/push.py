@@ -137,12 +137,17 @@ class _Push:
         _check_machine(look.facts, self._target, self._connection.name)
         wanted = {name: _checksum(path, tool) for name, path in self._files.items()}
         stay, waiting = (self._equal(look, place, wanted) for place in (self._place, self._incoming))
-        to_send = [name for name in self._files if name not in stay | waiting]
+        missing = [name for name in self._files if name not in stay | waiting]
+        # A file that lies in the bundle twice, as in its module for Android Studio, goes over the wire once.
+        once = {wanted[name]: name for name in (*reversed(missing), *stay, *waiting)} if tool else {}
+        twins = {name: once.get(wanted[name], name) for name in missing}
+        to_send = [name for name in missing if twins[name] == name]
         sent_bytes = sum(self._files[name].stat().st_size for name in to_send)
         if stay != self._files.keys():
-            self._check_room(look.facts, sent_bytes)
+            self._check_room(look.facts)
             self._prepare(look, stay, waiting)
             self._send(f"{folder}/{self._incoming}", to_send)
+            self._double(folder, {name: twin for name, twin in twins.items() if twin != name})
             self._compare(wanted)
             self._finish(folder)
         return PushReport(
@@ -169,8 +174,10 @@ class _Push:
             return set()
         return {name for name, checksum in wanted.items() if look.sums.get((place, name)) == checksum}
 
-    def _check_room(self, facts: dict[str, str], sent_bytes: int) -> None:
-        need_kib, free_kib = sent_bytes // KIBIBYTE + SPARE_KIB, facts["free_kib"]
+    def _check_room(self, facts: dict[str, str]) -> None:
+        """For the whole bundle beside the old one: where there are no links, nothing is shared."""
+        size = sum(path.stat().st_size for path in self._files.values())
+        need_kib, free_kib = size // KIBIBYTE + SPARE_KIB, facts["free_kib"]
         if free_kib.isdigit() and int(free_kib) < need_kib:
             raise RemoteError(
                 f"{self._connection.name}: {facts['folder']} has {free_kib} KiB free, {need_kib} are needed; make room"
@@ -186,10 +193,7 @@ class _Push:
             if where == self._incoming and file not in waiting:
                 lines.append(f"rm -f {incoming}/{shlex.quote(file)} || exit 1")
         for file in map(shlex.quote, sorted(stay - waiting)):
-            # Phones' rules forbid links.
-            lines.append(
-                f"ln {place}/{file} {incoming}/{file} 2>/dev/null || cp {place}/{file} {incoming}/{file} || exit 1"
-            )
+            lines.append(_link(f"{place}/{file}", f"{incoming}/{file}"))
         self._connection.ask("\n".join(lines))
 
     def _send(self, incoming: str, names: list[str]) -> None:
@@ -203,6 +207,14 @@ class _Push:
             with suppress(RemoteError):
                 self._connection.run(f"rm -rf {shlex.quote(incoming)}")
             raise
+
+    def _double(self, folder: str, twins: dict[str, str]) -> None:
+        """Make files there out of others with the same content."""
+        incoming = shlex.quote(self._incoming)
+        pairs = [(shlex.quote(twin), shlex.quote(name)) for name, twin in twins.items()]
+        lines = [_link(f"{incoming}/{twin}", f"{incoming}/{name}") for twin, name in pairs]
+        if lines:
+            self._connection.ask("\n".join((f"cd {shlex.quote(folder)} || exit 1", *lines)))
 
     def _compare(self, wanted: dict[str, str]) -> None:
         sums = self._look().sums
@@ -219,6 +231,11 @@ class _Push:
             old=shlex.quote(self._old),
         )
         self._connection.ask(script)
+
+
+def _link(old: str, new: str) -> str:
+    """A line of shell: phones' rules forbid links, so that a copy must do there."""
+    return f"rm -f {new}; ln {old} {new} 2>/dev/null || cp {old} {new} || exit 1"
 
 
 def _check_machine(facts: dict[str, str], target: TargetSpec, name: str) -> None:

@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from remote_machines import write_program
+from remote_machines import rewritten, write_program
 
 from tsm_edge.bundle import GOLDEN_FRAMES, LIBRARY, RUN_TOOL, Bundle
 from tsm_edge.errors import BundleError, BundleMismatchError, RemoteError
@@ -73,6 +73,21 @@ def test_everything_once_then_nothing_then_what_differs(there):
     assert pushed.check_files()
     assert [path.name for path in folder.iterdir()] == [bundle.path.name]
     assert not (pushed.path / "foreign").exists()
+
+
+def test_a_file_that_is_there_twice_is_sent_once(there):
+    connection, folder, bundle = there
+    for name in ("twin", "more files/twin"):
+        shutil.copyfile(bundle.path / LIBRARY, bundle.path / name)
+    bundle = rewritten(bundle.path)
+    report = push_bundle(bundle, connection)
+    sent_twins = {LIBRARY, "twin", "more files/twin"} & set(report.sent)
+    assert len(sent_twins) == 1
+    pushed = Bundle.open(folder / bundle.path.name)
+    assert pushed.check_files()
+    (pushed.path / "twin").unlink()
+    assert push_bundle(bundle, connection).sent == ()
+    assert pushed.check_files()
 
 
 def test_a_push_that_breaks_leaves_the_old_bundle_and_is_taken_up(there):
