@@ -691,8 +691,8 @@ SOURCES = """sources: csi://0 (Jetson's camera), 0 or /dev/video0 (USB camera), 
 raw:WIDTHxHEIGHT:FILE (BGR bytes, - is standard input); without one the golden stream is replayed"""
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command line; its exit status: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
+def command_line() -> argparse.ArgumentParser:
+    """What the command line takes."""
     parser = argparse.ArgumentParser("tsm_edge_lite.py", description="Predict with a bundle.", epilog=SOURCES)
     parser.add_argument("bundle", nargs="?", default="", help="its folder; default: where this file lies")
     parser.add_argument("--source", help="camera, video, pictures or raw frames, see below")
@@ -703,7 +703,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--frames", type=int, help="end after so many")
     parser.add_argument("--no-smoothing", action="store_true", help="show every single frame's label")
     parser.add_argument("--json", action="store_true", help="print JSON, with a source one line a frame")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command line; its exit status: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
+    given = command_line().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _predict(given) if given.source else _replay(given)
