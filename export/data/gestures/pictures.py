@@ -17,12 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor
 
+from tsm_edge.errors import UsageError
+from tsm_edge.files import file_written_aside
 from tsm_edge.opencv import load_opencv
 
-__all__ = ["Pictures", "load_pictures"]
+__all__ = ["Pictures", "load_pictures", "read_pictures", "write_pictures"]
 
 _PHOTOS = (
     ("skimage", "data/*.png"), ("skimage", "data/*.jpg"), ("sklearn", "datasets/images/*.jpg"),
@@ -119,6 +123,33 @@ def _stack(pictures: list[np.ndarray]) -> Tensor:
     if not pictures:
         return torch.zeros(0, 3, _HEIGHT, _WIDTH, dtype=torch.uint8)
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+
+
+def write_pictures(path: Path, pictures: Pictures) -> None:
+    """Keep pictures for a machine without the packages that carry them.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    tensors = {"photos": pictures.photos, "videos": pictures.videos, "video_starts": pictures.video_starts}
+    content = safetensors.torch.save(tensors, {"names": "\n".join(pictures.names)})
+    with file_written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+def read_pictures(path: Path) -> Pictures:
+    """What `write_pictures` wrote.
+
+    Raises:
+        UsageError: The file is something else.
+    """
+    try:
+        with safetensors.safe_open(os.fspath(path), framework="pt") as file:
+            names = tuple((file.metadata() or {})["names"].split("\n"))
+            photos, videos, starts = (file.get_tensor(name) for name in ("photos", "videos", "video_starts"))
+    except (OSError, KeyError, safetensors.SafetensorError) as error:
+        raise UsageError(f"cannot read {path} as pictures ({error}); write it with write_pictures") from error
+    return Pictures(photos, videos, starts, names)
 
 
 @functools.lru_cache(maxsize=1)

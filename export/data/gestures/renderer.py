@@ -15,7 +15,7 @@ from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
 from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.people import Person, choose_lighting, choose_people
-from tsm_edge.export.data.gestures.pictures import load_pictures
+from tsm_edge.export.data.gestures.pictures import Pictures, load_pictures
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.data.gestures.rotations import matrices
 from tsm_edge.export.data.gestures.scene import paint_scenes
@@ -81,6 +81,7 @@ class GestureGenerator:
             segment sampling does; (12, 12) gives consecutive frames of a usual webcam.
         device: Where to draw: "cpu", "cuda".
         chunk: Clips drawn at once; the default suits caches on a CPU and fills a GPU.
+        pictures: Photographs and videos; by default those of the packages that are installed.
 
     Raises:
         UsageError: A number is out of range, or the world has no such name.
@@ -96,6 +97,7 @@ class GestureGenerator:
         fps: tuple[float, float] | None = None,
         device: str | torch.device = "cpu",
         chunk: int | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         if size % 16 or not 32 <= size <= 512:
             raise UsageError(
@@ -107,12 +109,12 @@ class GestureGenerator:
         self.seed, self.num_frames, self.size = seed, num_frames, size
         self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
         self.device = torch.device(device)
-        self.chunk = chunk or (16 if self.device.type == "cpu" else 128)
+        self.chunk = chunk or (16 if self.device.type == "cpu" else 256)
         # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
         self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
         shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)
         self._layer = HandLayer(shape, self._canvas)
-        self._pictures = load_pictures().chosen(self.world.photo_parity).to(self.device)
+        self._pictures = (pictures or load_pictures()).chosen(self.world.photo_parity).to(self.device)
         self._noise = noise_bank(self._canvas, self.device)
 
     def clips(self, start: int, count: int, labels: Tensor | None = None) -> GestureBatch:

@@ -1,0 +1,126 @@
+"""Train on made gestures: `python -m tsm_edge.export.training.gestures --output model.safetensors`."""
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import torch
+
+from tsm_edge.cli.exits import add_verbose_option, run_and_exit
+from tsm_edge.errors import UsageError
+from tsm_edge.export.checkpoint import save_checkpoint
+from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures.pictures import read_pictures
+from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
+from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
+from tsm_edge.export.training.gestures.scores import score
+from tsm_edge.export.training.initial_weights import initial_model
+from tsm_edge.export.training.training_checkpoint import (
+    checkpoint_path,
+    read_training_checkpoint,
+    write_training_checkpoint,
+)
+from tsm_edge.specs import ShiftMode
+
+_PLAN = Plan()
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Such as model.safetensors.",
+)
+@click.option("--init", help="A checkpoint or a Keras MobileNetV2 (.h5); by default random weights.")
+@click.option(
+    "--clips", type=click.IntRange(1), default=_PLAN.clips, show_default=True, help="Made clips in all."
+)
+@click.option("--batch-size", type=click.IntRange(2), default=_PLAN.batch_size, show_default=True)
+@click.option("--size", type=int, default=_PLAN.size, show_default=True, help="Pixels of a frame.")
+@click.option("--lr", type=float, default=_PLAN.lr, show_default=True)
+@click.option("--dense-weight", type=float, default=_PLAN.dense_weight, show_default=True)
+@click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--mode", type=click.Choice(["online", "offline"]), default="online", show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--minutes", type=float, help="Stop after so long; the same command goes on later.")
+@click.option(
+    "--pictures", type=click.Path(path_type=Path, exists=True), help="Photographs saved on another machine."
+)
+@click.option(
+    "--score-clips",
+    type=click.IntRange(0),
+    default=1024,
+    show_default=True,
+    help="Clips of the world held-out.",
+)
+def main(
+    output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
+    stream_share: float, seed: int, mode: ShiftMode, device: str, minutes: float | None, pictures: Path | None,
+    score_clips: int,
+) -> None:  # fmt: skip
+    """Train on made gesture clips and score on made clips of another world."""
+    began = time.monotonic()
+    plan = replace(
+        _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
+        stream_share=stream_share, seed=seed,
+    )  # fmt: skip
+    found = read_pictures(pictures) if pictures else None
+    model = _model(init, size, mode, seed)
+    where = _device(device)
+    training = GestureTraining(model, plan, where, found)
+    kept = checkpoint_path(output)
+    if kept.is_file():
+        training.load_state_dict(read_training_checkpoint(kept))
+        click.echo(f"going on at step {training.step} of {plan.steps}")
+    until = began + 60 * minutes if minutes else None
+    done = training.run(_say, every=max(1, min(200, plan.steps // 20)), until=until)
+    write_training_checkpoint(training.state_dict(), kept)
+    model.backbone.load_state_dict(training.averaged())
+    save_checkpoint(model.eval(), output)
+    click.echo(f"{'done' if done else 'stopped; the same command goes on'}: {output}")
+    if score_clips:
+        generator = GestureGenerator("held-out", seed=99, size=size, device=where, pictures=found)
+        click.echo(json.dumps({"step": training.step, **asdict(score(model, generator, score_clips))}))
+
+
+def _model(init: str | None, size: int, mode: ShiftMode, seed: int) -> ClipModel:
+    keras = init is not None and init.endswith((".h5", ".hdf5", ".keras"))
+    start = "random" if keras or init is None else init
+    model, _ = initial_model(
+        start,
+        GESTURE_LABELS,
+        name="mobilenetv2-gestures",
+        model="mobilenetv2",
+        image_size=size,
+        mode=mode,
+        seed=seed,
+    )
+    if keras:
+        preprocess = model.spec.preprocess
+        arrays = read_keras_arrays(Path(str(init)))
+        load_keras_mobilenet(model.backbone, arrays, preprocess.mean, preprocess.std)
+    return model
+
+
+def _device(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("torch sees no GPU here; give --device cpu")
+    return torch.device(name)
+
+
+def _say(progress: Progress) -> None:
+    rate = progress.clips / max(progress.seconds, 1e-3)
+    click.echo(
+        f"step {progress.step}, {progress.clips} clips, {progress.seconds:.0f} s ({rate:.0f} clips/s): "
+        f"loss {progress.loss:.3f}, right {progress.accuracy:.3f}, centre {progress.centre_error:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    add_verbose_option(main)
+    run_and_exit(main, None, "python -m tsm_edge.export.training.gestures")

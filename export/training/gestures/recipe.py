@@ -1,0 +1,240 @@
+"""The default model's training: made clips without end, a clip model with dense heads, a moving average.
+
+loss = CE(mean of the frames' logits) + 0.3 CE(each frame after half the stroke) + w dense heads
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tsm_edge.errors import TrainingError
+from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures.pictures import Pictures
+from tsm_edge.export.data.loading import normalised
+from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.gestures.dense_heads import DenseHeads
+from tsm_edge.export.training.moving_average import MovingAverage
+from tsm_edge.export.training.schedule import cosine_factor
+
+__all__ = ["GestureTraining", "Plan", "Progress"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run's settings; a run that goes on must have the same.
+
+    Attributes:
+        clips: How many are seen in all.
+        batch_size: Clips a step.
+        size: Pixels of a frame.
+        lr: The backbone's largest learning rate; the classifier and the heads learn faster.
+        head_lr_scale: That many times.
+        weight_decay: AdamW's, of weights that are no norms and biases.
+        warmup: Share of the steps in which the learning rate rises.
+        dense_weight: Of the dense heads' loss at the beginning; it falls to a fifth.
+        frame_weight: Of the single frames' loss.
+        label_smoothing: As in cross entropy.
+        ema_decay: Of the average that is kept.
+        stream_share: Share of steps with 16 consecutive frames at 6 to 15 a second, as streams show them, for half the
+            clips; other steps have 8 frames over some 3 s.
+        seed: Of clips and weights.
+    """
+
+    clips: int = 1_000_000
+    batch_size: int = 64
+    size: int = 112
+    lr: float = 8e-4
+    head_lr_scale: float = 6.0
+    weight_decay: float = 0.02
+    warmup: float = 0.02
+    dense_weight: float = 1.0
+    frame_weight: float = 0.3
+    label_smoothing: float = 0.05
+    ema_decay: float = 0.9995
+    stream_share: float = 0.35
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the run."""
+        return max(1, self.clips // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a report tells: averages since the last one."""
+
+    step: int
+    clips: int
+    seconds: float
+    loss: float
+    accuracy: float
+    centre_error: float
+
+
+class GestureTraining:
+    """A clip model that learns from made clips.
+
+    Args:
+        model: The network, on `device`; its classes are GESTURE_LABELS.
+        plan: The settings.
+        device: Where clips are made and the network learns.
+        pictures: Packaged photographs and videos, where another machine found them.
+    """
+
+    def __init__(
+        self,
+        model: ClipModel,
+        plan: Plan,
+        device: torch.device,
+        pictures: Pictures | None = None,
+        world: str = "train",
+    ) -> None:
+        if model.spec.labels != GESTURE_LABELS:
+            given = len(model.spec.labels)
+            raise TrainingError(f"a model of {given} labels cannot learn the {len(GESTURE_LABELS)} gestures")
+        self.model, self.plan, self.device, self.step = model.to(device), plan, device, 0
+        self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
+        self.average = MovingAverage(model.backbone, plan.ema_decay)
+        self._features: list[Tensor] = []
+        model.backbone.classifier.register_forward_pre_hook(
+            lambda _, inputs: self._features.append(inputs[0])
+        )
+        settings: dict[str, Any] = {
+            "seed": plan.seed,
+            "size": plan.size,
+            "device": device,
+            "pictures": pictures,
+        }
+        self._spread = GestureGenerator(world, num_frames=8, **settings)
+        self._dense = GestureGenerator(world, num_frames=16, fps=(6, 15), **settings)
+        self._optimizer = self._make_optimizer()
+        self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+
+    def run(self, report: Callable[[Progress], None], every: int = 50, until: float | None = None) -> bool:
+        """Learn until the plan's end, or until `time.monotonic()` is past `until`; True at the plan's end."""
+        begin, sums = time.monotonic(), torch.zeros(3, device=self.device)
+        since = 0
+        while self.step < self.plan.steps:
+            sums += self._learn(self._batch(self.step))
+            self.step += 1
+            since += 1
+            if self.step % every == 0 or self.step == self.plan.steps:
+                loss, accuracy, error = (sums / since).tolist()
+                if not loss < float("inf"):
+                    raise TrainingError(
+                        f"the loss became {loss} before step {self.step}; give a smaller --lr"
+                    )
+                seconds = time.monotonic() - begin
+                report(Progress(self.step, self.step * self.plan.batch_size, seconds, loss, accuracy, error))
+                sums.zero_()
+                since = 0
+            if until is not None and time.monotonic() > until:
+                return self.step >= self.plan.steps
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes, and the plan."""
+        return {
+            "plan": asdict(self.plan),
+            "step": self.step,
+            "backbone": self.model.backbone.state_dict(),
+            "heads": self.heads.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            TrainingError: It was a run with another plan.
+        """
+        changed = [name for name, value in asdict(self.plan).items() if state["plan"].get(name) != value]
+        if changed:
+            raise TrainingError(
+                f"the run was begun with another {changed[0]}; give the same or delete its checkpoint"
+            )
+        self.step = state["step"]
+        self.model.backbone.load_state_dict(state["backbone"])
+        self.heads.load_state_dict(state["heads"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The weights to keep."""
+        return self.average.tensors
+
+    def _batch(self, step: int) -> GestureBatch:
+        """Which clips a step sees follows from its number alone."""
+        chosen = torch.rand((), generator=torch.Generator().manual_seed(self.plan.seed * 1_000_003 + step))
+        size = self.plan.batch_size
+        if float(chosen) < self.plan.stream_share:
+            return self._dense.clips(10**9 + step * size, max(1, size // 2))
+        return self._spread.clips(step * size, size)
+
+    def _learn(self, batch: GestureBatch) -> Tensor:
+        """One step; loss, accuracy and the centres' error, (3,)."""
+        self.model.train()
+        plan = self.plan
+        progress = self.step / plan.steps
+        factor = cosine_factor(
+            self.step, plan.steps, max(1, round(plan.warmup * plan.steps)) if plan.steps > 1 else 0
+        )
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        frames = normalised(batch.clips.permute(0, 1, 3, 4, 2), self.model.spec.preprocess)
+        self._features.clear()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.model(frames)
+        logits = logits.float()
+        features = self._features.pop().float().view(*logits.shape[:2], -1)
+        clip_loss = functional.cross_entropy(
+            logits.mean(1), batch.labels, label_smoothing=plan.label_smoothing
+        )
+        frame_loss = _late_frames_loss(logits, batch)
+        dense_loss = self.heads.loss(features, batch.dense)
+        weight = plan.dense_weight * (1 - 0.8 * progress)
+        loss = clip_loss + plan.frame_weight * frame_loss + weight * dense_loss
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self._optimizer.step()
+        self.average.update(self.model.backbone)
+        right = (logits.detach().mean(1).argmax(1) == batch.labels).float().mean()
+        return torch.stack((loss.detach(), right, self.heads.centre_error(features.detach(), batch.dense)))
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self._named_parameters():
+            fast = name.startswith(("classifier.", "linear."))
+            key = (
+                self.plan.head_lr_scale if fast else 1.0,
+                self.plan.weight_decay if parameter.ndim > 1 else 0.0,
+            )
+            groups.setdefault(key, []).append(parameter)
+        settings: list[dict[str, Any]] = [
+            {"params": parameters, "lr": self.plan.lr * scale, "weight_decay": decay}
+            for (scale, decay), parameters in groups.items()
+        ]
+        return torch.optim.AdamW(settings)
+
+    def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        yield from self.model.backbone.named_parameters()
+        yield from self.heads.named_parameters()
+
+
+def _late_frames_loss(logits: Tensor, batch: GestureBatch) -> Tensor:
+    """Cross entropy of single frames from the second half of the stroke on; without a stroke, of all frames."""
+    stroke = batch.dense.phase == 2
+    seen = stroke.cumsum(1).float() / stroke.sum(1, keepdim=True).clamp(min=1)
+    late = (seen >= 0.5) | (batch.dense.phase == 3)
+    late |= ~stroke.any(1, keepdim=True)
+    labels = batch.labels[:, None].expand(-1, logits.shape[1])
+    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(late)
+    return (losses * late).sum() / late.sum().clamp(min=1)

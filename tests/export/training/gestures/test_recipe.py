@@ -1,0 +1,90 @@
+import json
+
+import pytest
+import torch
+
+from tsm_edge.cli.exits import run_and_exit
+from tsm_edge.errors import TrainingError
+from tsm_edge.export.checkpoint import load_checkpoint
+from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, score
+from tsm_edge.export.training.gestures.__main__ import main
+from tsm_edge.export.training.gestures.dense_heads import DenseHeads
+from tsm_edge.export.training.initial_weights import initial_model
+
+PLAN = Plan(clips=16, batch_size=4, size=32, stream_share=0.5, seed=3)
+CPU = torch.device("cpu")
+
+
+def small_model() -> ClipModel:
+    return initial_model(
+        "random", GESTURE_LABELS, name="small", model="mobilenetv2-0.5", image_size=32, seed=1
+    )[0]
+
+
+def reports_of(training: GestureTraining, **limits: float) -> list[Progress]:
+    reports: list[Progress] = []
+    training.run(reports.append, every=2, **limits)
+    return reports
+
+
+def test_a_run_that_was_cut_goes_on_to_the_same_weights():
+    whole = GestureTraining(small_model(), PLAN, CPU)
+    assert [report.step for report in reports_of(whole)] == [2, 4]
+    first = GestureTraining(small_model(), PLAN, CPU)
+    while first.step < 2:
+        reports_of(first, until=0.0)  # one step, then time is up
+    second = GestureTraining(small_model(), PLAN, CPU)
+    second.load_state_dict(first.state_dict())
+    reports_of(second)
+    assert second.step == whole.step == 4
+    for name, tensor in whole.averaged().items():
+        assert torch.equal(tensor, second.averaged()[name]), name
+
+
+def test_another_plan_is_refused():
+    state = GestureTraining(small_model(), PLAN, CPU).state_dict()
+    other = GestureTraining(small_model(), Plan(clips=16, batch_size=4, size=32, seed=4), CPU)
+    with pytest.raises(TrainingError, match="another s"):
+        other.load_state_dict(state)
+
+
+def test_other_labels_are_refused():
+    model = initial_model("random", ("a", "b"), name="two", model="mobilenetv2-0.5", image_size=32)[0]
+    with pytest.raises(TrainingError, match="2 labels"):
+        GestureTraining(model, PLAN, CPU)
+
+
+def test_heads_learn_what_features_tell():
+    """Features that hold a frame's hand centre are read within some steps."""
+    _, dense = GestureGenerator("train", num_frames=8, size=32).describe(0, 64)
+    torch.manual_seed(0)
+    features = torch.cat((dense.centre * 2 - 1, dense.presence[..., None], dense.flexion[..., None]), dim=-1)
+    heads = DenseHeads(4)
+    optimizer = torch.optim.Adam(heads.parameters(), lr=0.05)
+    before = heads.centre_error(features, dense)
+    for _ in range(200):
+        optimizer.zero_grad()
+        heads.loss(features, dense).backward()
+        optimizer.step()
+    assert heads.centre_error(features, dense) < 0.1 * before
+
+
+def test_scores_of_a_model_that_knows_nothing_are_chance():
+    scores = score(small_model(), GestureGenerator("held-out", num_frames=2, size=32), 64)
+    assert scores.all < 0.3
+    assert 0 <= scores.pairs <= 1 and set(scores.recall) == set(GESTURE_LABELS)
+
+
+def test_command_trains_stops_and_goes_on(tmp_path, capsys):
+    output = tmp_path / "model.safetensors"
+    command = ["--output", output, "--clips", 8, "--batch-size", 4, "--size", 32, "--score-clips", 16]
+    for minutes in (["--minutes", 1e-9], []):
+        with pytest.raises(SystemExit) as ended:
+            run_and_exit(main, [str(word) for word in [*command, *minutes]], "gestures")
+        assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "going on at step 1 of 2" in said
+    assert json.loads(said.splitlines()[-1])["step"] == 2
+    assert load_checkpoint(output).spec.labels == GESTURE_LABELS
