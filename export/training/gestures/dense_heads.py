@@ -39,7 +39,9 @@ class DenseHeads(nn.Module):
             dense: Labels of these frames.
         """
         out = self.linear(features)
-        parts = dict(zip(_NAMES, torch.split(out[..., :-_PHASES], _SIZES, dim=-1), strict=True))
+        parts: dict[str, Tensor] = dict(
+            zip(_NAMES, torch.split(out[..., :-_PHASES], _SIZES, dim=-1), strict=True)
+        )
         there = dense.presence
         loss = functional.binary_cross_entropy_with_logits(parts["presence"][..., 0], there)
         targets = {

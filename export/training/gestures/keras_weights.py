@@ -48,7 +48,8 @@ def read_keras_arrays(path: Path) -> dict[str, np.ndarray]:
 
     try:
         with h5py.File(os.fspath(path)) as file:
-            file.get("model_weights", file).visititems(keep)
+            whole: Any = file
+            (whole["model_weights"] if "model_weights" in whole else whole).visititems(keep)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {path} as Keras' weights ({error}); give an .h5 file") from error
     return arrays

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from tsm_edge.export.data.gestures.pictures import Pictures, load_pictures
+from tsm_edge.errors import UsageError
+from tsm_edge.export.data.gestures.pictures import Pictures, load_pictures, read_pictures, write_pictures
 
 
 def test_installed_packages_carry_some():
@@ -31,3 +33,18 @@ def test_nothing_installed_is_an_answer():
         (),
     )
     assert len(nothing.chosen(1).photos) == 0
+
+
+def test_pictures_travel_in_a_file(tmp_path):
+    whole = load_pictures()
+    write_pictures(tmp_path / "pictures.safetensors", whole)
+    read = read_pictures(tmp_path / "pictures.safetensors")
+    assert read.names == whole.names
+    assert all(torch.equal(getattr(read, n), getattr(whole, n)) for n in ("photos", "videos", "video_starts"))
+
+
+def test_another_file_is_refused(tmp_path):
+    path = tmp_path / "pictures.safetensors"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(UsageError, match="write_pictures"):
+        read_pictures(path)
