@@ -89,7 +89,9 @@ def evaluate(
     """
     from tsm_edge.export.data import open_data
     from tsm_edge.export.evaluation import clip_protocol, evaluate_clips
+    from tsm_edge.export.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     chosen = clip_protocol(protocol)
     found = open_data(data, strict=strict, on_count=on_count, on_clip=on_clip)
     clips = chosen_clips(found, split, data)

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from tsm_edge.export.data.loading import normalised
+from tsm_edge.export.fold import inference_copy
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.specs import ModelSpec
 
@@ -44,9 +44,8 @@ class ModelScorer:
     def __init__(self, model: ClipModel, name: str, device: torch.device) -> None:
         self.name = name
         self.spec = model.spec
-        self._model = model.eval().to(device)
+        self._model = inference_copy(model).to(device)
         self._device = device
-        convert_conv2d_weight_memory_format(self._model, torch.channels_last)
 
     def scores(self, views: Tensor) -> Float32Array:
         """See `Scorer`."""

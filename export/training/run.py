@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
+from tsm_edge.export.fold import inference_copy
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.head_training import clip_features, fit_classifier
 from tsm_edge.export.training.learner import Learner
@@ -108,10 +109,11 @@ def train_classifier(
     loader, sampler = batches
     views: list[tuple[Tensor, Tensor]] = [tuple(view) for view in state["views"]] if state is not None else []
     start, count = perf_counter(), 0
+    seeing = inference_copy(model)
     for epoch in range(len(views), options.num_epochs):
         listener.begin(f"features, view {epoch + 1} of {options.num_epochs}", len(loader))
         sampler.set_epoch(epoch)
-        views.append(_view(model, _counted(loader, listener)))
+        views.append(_view(seeing, _counted(loader, listener)))
         count += len(views[-1][1])
         write_training_checkpoint({**identity, "views": [list(view) for view in views]}, path)
     features, labels = (torch.cat(parts) for parts in zip(*views, strict=True))

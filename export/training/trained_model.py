@@ -18,6 +18,7 @@ from tsm_edge.export.data.frame_cache import FrameCache, decoded_bytes
 from tsm_edge.export.data.loading import Augmentation, TestClips, TrainClips, epoch_loader, test_loader
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.initial_weights import RANDOM, initial_model
+from tsm_edge.export.training.memory import keep_freed_memory
 from tsm_edge.export.training.options import TrainingOptions
 from tsm_edge.export.training.processes import Process, joined_processes
 from tsm_edge.export.training.report import Listener, TrainingReport
@@ -69,6 +70,8 @@ def train(
     start = perf_counter()
     _check_output(output, resume)
     with joined_processes(device) as process:
+        if process.device.type == "cpu":
+            keep_freed_memory()
         if options.freeze_backbone and process.world_size > 1:
             raise UsageError("--freeze-backbone takes one process; start it without torchrun")
         found = _open(data, strict, listener)

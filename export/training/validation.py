@@ -1,10 +1,10 @@
 """How many clips that nobody trains on are recognised, one middle frame of each segment."""
 
 import torch
-from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 from torch.utils.data import DataLoader
 
 from tsm_edge.export.data.loading import normalised
+from tsm_edge.export.fold import inference_copy
 from tsm_edge.export.models.clip_model import ClipModel
 
 __all__ = ["accuracy"]
@@ -12,8 +12,7 @@ __all__ = ["accuracy"]
 
 def accuracy(model: ClipModel, batches: "DataLoader[tuple[torch.Tensor, torch.Tensor]]") -> float | None:
     """Part of the clips whose class scores best, 0 to 1; None without clips."""
-    model.eval()
-    convert_conv2d_weight_memory_format(model, torch.channels_last)
+    model = inference_copy(model)
     device = model.backbone.classifier.weight.device
     right = total = 0
     with torch.inference_mode():

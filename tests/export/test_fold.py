@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tsm_edge.export import ClipModel
-from tsm_edge.export.fold import fold_batch_norm
+from tsm_edge.export.fold import fold_batch_norm, inference_copy
 
 
 @pytest.fixture(params=["mobilenet", "resnet"])
@@ -49,3 +49,11 @@ def test_products_are_rounded_once(mobilenet):
         folded.weight, (conv.weight.double() * scale[:, None, None, None]).float(), rtol=1.2e-7, atol=0
     )
     torch.testing.assert_close(folded.bias, bias.float(), rtol=1.2e-7, atol=1e-9)
+
+
+def test_copy_for_inference_answers_alike_and_leaves_the_model(model, clip, assert_close):
+    before = {name: tensor.clone() for name, tensor in model.backbone.state_dict().items()}
+    offline = model.with_mode("offline")
+    with torch.inference_mode():
+        assert_close(inference_copy(offline)(clip[None, :6]), offline(clip[None, :6]))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.backbone.state_dict().items())
