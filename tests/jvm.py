@@ -18,7 +18,7 @@ ANDROID = Path(tsm_edge.export.__path__[0]) / "android"
 PROGRAMS = Path(__file__).parent / "java"
 # Android's own org.json, as Debian packages it.
 JSON = Path("/usr/share/java/com.android.json.jar")
-FLAGS = ("-Werror", "-no-stdlib", "-no-reflect", "-jvm-target", "1.8")
+FLAGS = ("-Werror", "-no-stdlib", "-no-reflect", "-jvm-target", "11")
 
 
 def _kotlin_jars() -> list[Path]:

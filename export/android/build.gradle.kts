@@ -1,4 +1,6 @@
-// An Android library module: see README.md. Take plugin versions and compileSdk from your app.
+// An Android library module: see README.md. Take compileSdk and the plugins' versions from your app.
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+
 plugins {
     id("com.android.library")
     id("org.jetbrains.kotlin.android") // leave it out from Android Gradle plugin 9 on: Kotlin is built in
@@ -13,4 +15,10 @@ android {
         consumerProguardFiles("consumer-rules.pro")
         ndk { abiFilters += "arm64-v8a" }
     }
+    compileOptions {
+        sourceCompatibility = JavaVersion.VERSION_11
+        targetCompatibility = JavaVersion.VERSION_11
+    }
 }
+
+kotlin { compilerOptions { jvmTarget.set(JvmTarget.JVM_11) } }

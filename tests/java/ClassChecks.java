@@ -93,20 +93,23 @@ class ClassChecks {
     float[] expected = stepped(TsmEdge.create(weights), frame);
     for (int offset = 0; offset < 64; offset += 7) {
       TsmEdge network = TsmEdge.create(inMemory(offset));
+      List<ByteBuffer> zeros = new ArrayList<>(); // would take the place of what was freed
       for (int i = 0; i < 20; i++) {
         System.gc();
-        inMemory(offset); // would take the place of what was freed
+        zeros.add(ByteBuffer.allocateDirect(weightBytes.length + 128));
       }
-      expect(Arrays.equals(stepped(network, frame), expected), "weights in memory at " + offset);
+      expect(Arrays.equals(stepped(network, frame), expected), "weights in memory at " + offset + ", " + zeros.size() + " buffers later");
     }
     refused(-3, "weights belong to another library", () -> TsmEdge.create(ByteBuffer.allocateDirect(5)));
   }
 
+  /** At `offset` from a multiple of 64, where the library reads them in place. */
   private static ByteBuffer inMemory(int offset) {
-    ByteBuffer buffer = ByteBuffer.allocateDirect(weightBytes.length + offset);
-    buffer.position(offset);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(weightBytes.length + 128);
+    int begin = (64 - buffer.alignmentOffset(0, 64)) % 64 + offset;
+    buffer.position(begin);
     buffer.put(weightBytes);
-    buffer.position(offset);
+    buffer.position(begin).limit(begin + weightBytes.length);
     return buffer;
   }
 

@@ -2,6 +2,8 @@
 
 import ctypes
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +143,37 @@ def test_class_keeps_its_promises(folder, classpath):
     (folder / "cases.txt").write_text("no weights")
     said = run_java("ClassChecks", classpath, folder / LIBRARY, folder).splitlines()
     assert said[-1] == "the analyzer names a label for each image"
+
+
+@needs_jvm
+@pytest.mark.skipif(
+    shutil.which("proguard") is None, reason="proguard is missing; on Debian: apt-get install proguard-cli"
+)
+@pytest.mark.parametrize("with_rules", [True, False])
+def test_rules_keep_the_names_that_the_library_looks_for(classpath, tmp_path, with_rules):
+    """ProGuard, since R8, which reads the same rules, is in no registry that tests may ask."""
+    rules = [f"-include {ANDROID / 'consumer-rules.pro'}"] if with_rules else []
+    app = [
+        f"-injars {classpath[0]}(**.class)",
+        f"-outjars {tmp_path / 'out.jar'}",
+        f"-printmapping {tmp_path / 'map'}",
+        "-ignorewarnings",
+        "-dontoptimize",
+        "-keep class dev.tsmedge.example.GestureAnalyzer { public <methods>; }",
+    ]
+    (tmp_path / "app.pro").write_text("\n".join([*app, *rules]))
+    done = subprocess.run(
+        ["proguard", f"@{tmp_path / 'app.pro'}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, _, mapped = (tmp_path / "map").read_text().partition("dev.tsmedge.Native -> ")
+    name, *members = re.split(r":\n", mapped.partition("\ndev.")[0], maxsplit=1)
+    natives = dict(
+        re.findall(r"(sizes|metadata|statusText|stepYuv420)\([^)]*\) -> (\w+)$", members[0], re.MULTILINE)
+    )
+    assert len(natives) == 4, "what the example uses is not shrunk away"
+    kept = name == "dev.tsmedge.Native" and all(new == old for old, new in natives.items())
+    assert kept == with_rules
 
 
 def test_every_function_that_kotlin_declares_is_there_and_no_other():

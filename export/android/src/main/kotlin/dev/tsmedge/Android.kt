@@ -63,8 +63,6 @@ private fun mapped(assets: AssetManager, name: String): ByteBuffer? = try {
 
 private fun read(assets: AssetManager, name: String): ByteBuffer {
     val bytes = assets.open(name).use { it.readBytes() }
-    return ByteBuffer.allocateDirect(bytes.size).also { buffer ->
-        buffer.put(bytes)
-        buffer.rewind()
-    }
+    // Written through a second view: the first one stays at its beginning.
+    return ByteBuffer.allocateDirect(bytes.size).also { it.duplicate().put(bytes) }
 }
