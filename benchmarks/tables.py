@@ -1,7 +1,7 @@
-"""Write the README's tables from the result files, between the markers that stand there.
+"""Write the tables of README.md and docs/performance.md from the result files, between the markers that stand there.
 
-    python benchmarks/tables.py            bring README.md up to date
-    python benchmarks/tables.py --check    exit with 1 if it is not
+    python benchmarks/tables.py            bring the pages up to date
+    python benchmarks/tables.py --check    exit with 1 if one is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
 `streaming`, `peers`, `kernels`, `instructions`, `mca` and `roofline`. Every number comes from a file of
@@ -37,6 +37,7 @@ from tsm_edge.runtime.bench import read_record
 __all__ = ["SECTIONS", "main", "renew"]
 
 ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
 SECTION = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table:(?P=name) -->)", re.DOTALL)
 MARKER = re.compile(r"<!-- /?table:[\w-]+ -->")
 
@@ -80,19 +81,21 @@ SECTIONS = {
 
 @click.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 if the tables are stale.")
-@click.option("--readme", type=click.Path(path_type=Path), default=ROOT / "README.md")
+@click.option(
+    "--page", "pages", type=click.Path(path_type=Path), multiple=True, default=PAGES, help="Repeatable."
+)
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / "benchmarks" / "results")
-def main(check: bool, readme: Path, results: Path) -> int:
-    """Bring the README's tables up to date with the result files."""
-    text = readme.read_text()
-    renewed = renew(text, results)
-    if check and renewed != text:
-        click.echo(f"{readme}: tables are stale; run `python benchmarks/tables.py`", err=True)
-        return 1
-    if renewed != text:
-        with file_written_aside(readme) as aside:
-            aside.write_text(renewed)
-    return 0
+def main(check: bool, pages: tuple[Path, ...], results: Path) -> int:
+    """Bring the pages' tables up to date with the result files."""
+    renewed = {page: renew(page.read_text(), results) for page in pages}
+    stale = [page for page in pages if renewed[page] != page.read_text()]
+    for page in stale:
+        if check:
+            click.echo(f"{page}: tables are stale; run `python benchmarks/tables.py`", err=True)
+        else:
+            with file_written_aside(page) as aside:
+                aside.write_text(renewed[page])
+    return 1 if check and stale else 0
 
 
 def renew(text: str, results: Path) -> str:

@@ -1,4 +1,4 @@
-"""The README's tables come from result files and nowhere else."""
+"""The pages' tables come from result files and nowhere else."""
 
 import dataclasses
 import subprocess
@@ -90,7 +90,7 @@ def test_foreign_result_file_is_refused(results):
 
 
 def test_check_fails_until_the_tables_are_renewed(tables, readme, results):
-    places = ("--readme", readme, "--results", results)
+    places = ("--page", readme, "--results", results)
     assert "tables are stale" in tables("--check", *places, code=1).stderr
     assert readme.read_text() == README
     tables(*places)
@@ -98,7 +98,7 @@ def test_check_fails_until_the_tables_are_renewed(tables, readme, results):
 
 
 def test_new_result_makes_the_readme_stale(tables, readme, results, record):
-    places = ("--readme", readme, "--results", results)
+    places = ("--page", readme, "--results", results)
     tables(*places)
     device = dataclasses.replace(record.machine.device, name="Another Board")
     other = dataclasses.replace(record, machine=dataclasses.replace(record.machine, device=device))
@@ -108,9 +108,9 @@ def test_new_result_makes_the_readme_stale(tables, readme, results, record):
 
 def test_error_is_one_line(tables, readme, results):
     readme.write_text("<!-- table:latency -->\n")
-    stderr = tables("--readme", readme, "--results", results, code=2).stderr
+    stderr = tables("--page", readme, "--results", results, code=2).stderr
     assert stderr.count("\n") == 1
 
 
-def test_readme_of_the_project_is_current(tables):
+def test_pages_of_the_project_are_current(tables):
     tables("--check")
