@@ -23,7 +23,7 @@ help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
 	@echo "make test   run the tests"
 	@echo "make check  ruff, mypy and pyright"
-	@echo "make bench  measure every engine side by side and renew the README's tables"
+	@echo "make bench  measure every engine side by side and renew the tables"
 	@echo "make bench-peers         measure OpenVINO, ncnn and LiteRT as well"
 	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
