@@ -73,6 +73,7 @@ bench-kernels: $(VENV)/demo-installed
 
 bench-instructions: $(VENV)/peers-installed
 	$(BIN)/python benchmarks/instructions.py --peers
+	$(BIN)/python benchmarks/instructions.py --budget
 	$(BIN)/python benchmarks/mca.py
 	$(BIN)/python benchmarks/tables.py
 

@@ -1,10 +1,13 @@
 """How many instructions does one frame execute on an ARM processor, and how many of them are multiply-adds?
 
     python benchmarks/instructions.py [--bundle DIR] [--frames N] [--peers] [--results DIR]
+    python benchmarks/instructions.py --budget
 
 The bundle's `tsm-run` replays its golden stream under qemu, once with one frame and once with N more; the
 difference is what N frames execute, from uint8 pixels to logits. Emulated: a count, no time. `--peers` counts
 ncnn and ONNX Runtime as well, on the bundle's ONNX file (`pip install 'tsm-edge[peers]'`; see arm_root.py).
+`--budget` counts the default model's frame on jetson-nano-cpu and writes the number that the tests hold it to: run
+it and commit the file where kernels have become leaner, or dearer for a reason.
 """
 
 from contextlib import ExitStack
@@ -31,6 +34,8 @@ from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.targets import TARGETS
 
 TARGET = "jetson-nano"
+BUDGET_TARGET = "jetson-nano-cpu"
+BUDGET = "instruction-budget.json"
 
 
 @click.command()
@@ -39,13 +44,18 @@ TARGET = "jetson-nano"
 )
 @click.option("--frames", type=click.IntRange(min=1), default=4, show_default=True, help="Frames counted.")
 @click.option("--peers", is_flag=True, help="Count ncnn and ONNX Runtime for ARM as well.")
+@click.option("--budget", is_flag=True, help=f"Renew {BUDGET}, what the tests allow a frame.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where the file goes.")
-def main(bundle: Path | None, frames: int, peers: bool, results: Path) -> None:
+def main(bundle: Path | None, frames: int, peers: bool, budget: bool, results: Path) -> None:
     """Count one frame's instructions under emulation."""
+    if budget and (bundle or peers):
+        raise UsageError("--budget is of the default model alone; leave out --bundle and --peers")
     with ExitStack() as stack:
-        path = bundle or _compiled(Path(stack.enter_context(TemporaryDirectory())))
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        path = budget_bundle(folder) if budget else bundle or _compiled(folder)
         record = measure(Bundle.open(path), frames, peers=peers)
     name = f"instructions-{record.model}-{record.precision}-{record.target}-emulated.json"
+    name = BUDGET if budget else name
     write_record(record, results / name)
     announce(f"wrote {results / name}")
 
@@ -96,12 +106,17 @@ def _per_frame(bundle: Bundle, frames: int) -> dict[str, float]:
     return {name: (long[name] - short[name]) / frames for name in long}
 
 
-def _compiled(folder: Path) -> Path:
+def budget_bundle(folder: Path) -> Path:
+    """The bundle that the budget is of, compiled into `folder`: by rules alone, the same for everyone."""
+    return _compiled(folder, BUDGET_TARGET, tuned=False)
+
+
+def _compiled(folder: Path, target: str = TARGET, *, tuned: bool = True) -> Path:
     from tsm_edge.export import compile_bundle, default_model
 
-    announce(f"compiling the default model for {TARGET}")
-    compile_bundle(default_model(), TARGETS[TARGET], folder / TARGET)
-    return folder / TARGET
+    announce(f"compiling the default model for {target}")
+    compile_bundle(default_model(), TARGETS[target], folder / target, tuned=tuned)
+    return folder / target
 
 
 if __name__ == "__main__":
