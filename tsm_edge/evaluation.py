@@ -64,7 +64,7 @@ def evaluate(
     data: str | Path,
     *,
     protocol: str = "1clip-center",
-    num_segments: int = 8,
+    num_segments: Sequence[int] = (8,),
     split: Split = "auto",
     strict: bool = False,
     workers: int = 0,
@@ -77,7 +77,7 @@ def evaluate(
         candidates: Networks with the same classes.
         data: A folder or list file, see `tsm_edge.export.data.layouts`.
         protocol: See `tsm_edge.export.evaluation.protocols`.
-        num_segments: Frames of a clip seen at once.
+        num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
         split: The part of the data set; "auto" takes its validation part, or all where it has none.
         strict: Stop at clips that cannot be used instead of leaving them out.
         workers: Processes that read clips.

@@ -49,7 +49,7 @@ class ClipEvaluation:
     Attributes:
         models: Names of the networks whose scores were averaged.
         protocol: See `tsm_edge.export.evaluation.protocols`.
-        num_segments: Frames of a clip seen at once.
+        num_segments: Frames of a clip that each network sees at once.
         num_clips: Clips looked at.
         top1: Part of the clips whose class scored best, 0 to 1.
         top5: Part of them whose class was among the best five.
@@ -60,7 +60,7 @@ class ClipEvaluation:
 
     models: tuple[str, ...]
     protocol: str
-    num_segments: int
+    num_segments: tuple[int, ...]
     num_clips: int
     top1: float
     top5: float
@@ -106,7 +106,7 @@ def evaluate_clips(
     labels: Sequence[str],
     protocol: ClipProtocol,
     *,
-    num_segments: int = 8,
+    num_segments: Sequence[int] = (8,),
     workers: int = 0,
     on_clip: Callable[[int], None] = lambda _: None,
 ) -> ClipEvaluation:
@@ -117,12 +117,13 @@ def evaluate_clips(
         clips: What to look at; their labels are indices into `labels`.
         labels: The data set's classes.
         protocol: How to look.
-        num_segments: Frames of a clip seen at once.
+        num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
         workers: Processes that read clips.
         on_clip: Called with 1 for every clip.
 
     Raises:
-        UsageError: A protocol that a bundle's fixed size cannot follow, or networks of different classes.
+        UsageError: A protocol that a bundle's fixed size cannot follow, networks of different classes, or
+            another number of `num_segments` than of networks.
         DataError: Classes that the network does not know, or no clips.
     """
     first = scorers[0]
@@ -130,21 +131,8 @@ def evaluate_clips(
     index = match_labels(labels, first.spec.labels)
     if not clips:
         raise DataError("there are no clips to evaluate on")
-    by_preprocess: dict[PreprocessSpec, list[int]] = {}
-    for place, scorer in enumerate(scorers):
-        by_preprocess.setdefault(scorer.spec.preprocess, []).append(place)
-    scores = np.zeros((len(scorers), len(clips), first.spec.num_classes), np.float32)
-    for preprocess, places in by_preprocess.items():
-        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
-            _Views(clips, protocol, preprocess, num_segments),
-            batch_size=None,
-            num_workers=workers,
-            worker_init_fn=_quiet_worker,
-        )
-        for number, (views, _) in enumerate(loader):
-            for place in places:
-                scores[place, number] = scorers[place].scores(views)
-            on_clip(1)
+    frames = _one_each(num_segments, len(scorers))
+    scores = _scores(scorers, clips, protocol, frames, workers, on_clip)
     combined = scores[0] if len(scorers) == 1 else _softmax(scores).mean(0)
     truth = np.array([index[clip.label] for clip in clips])
     return summarise(
@@ -153,7 +141,7 @@ def evaluate_clips(
         first.spec.labels,
         models=tuple(scorer.name for scorer in scorers),
         protocol=protocol.name,
-        num_segments=num_segments,
+        num_segments=frames,
         weights_note=", ".join(sorted({scorer.spec.weights_note for scorer in scorers} - {""})),
     )
 
@@ -165,7 +153,7 @@ def summarise(
     *,
     models: tuple[str, ...],
     protocol: str,
-    num_segments: int,
+    num_segments: tuple[int, ...],
     weights_note: str = "",
 ) -> ClipEvaluation:
     """Counts from scores (N, num_classes) and class indices (N,)."""
@@ -203,6 +191,42 @@ def match_labels(data: Sequence[str], model: Sequence[str]) -> tuple[int, ...]:
             f"{', '.join(map(repr, model[:MAX_NAMED]))} and others: {len(model)} in all"
         )
     return tuple(list(model).index(label) for label in data)
+
+
+def _scores(
+    scorers: Sequence[Scorer],
+    clips: Sequence[Clip],
+    protocol: ClipProtocol,
+    num_segments: Sequence[int],
+    workers: int,
+    on_clip: Callable[[int], None],
+) -> Float32Array:
+    """Logits (networks, clips, classes); networks that look alike at clips share the reading of them."""
+    groups: dict[tuple[PreprocessSpec, int], list[int]] = {}
+    for place, scorer in enumerate(scorers):
+        groups.setdefault((scorer.spec.preprocess, num_segments[place]), []).append(place)
+    scores = np.zeros((len(scorers), len(clips), scorers[0].spec.num_classes), np.float32)
+    for number, ((preprocess, frames), places) in enumerate(groups.items(), start=1):
+        views = _Views(clips, protocol, preprocess, frames)
+        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
+            views, batch_size=None, num_workers=workers, worker_init_fn=_quiet_worker
+        )
+        for clip, (seen, _) in enumerate(loader):
+            for place in places:
+                scores[place, clip] = scorers[place].scores(seen)
+            if number == len(groups):
+                on_clip(1)
+    return scores
+
+
+def _one_each(num_segments: Sequence[int], num_scorers: int) -> tuple[int, ...]:
+    if len(num_segments) == 1:
+        return tuple(num_segments) * num_scorers
+    if len(num_segments) != num_scorers:
+        raise UsageError(
+            f"{len(num_segments)} numbers of frames for {num_scorers} networks; give one for all, or one each"
+        )
+    return tuple(num_segments)
 
 
 def _class_result(confusion: npt.NDArray[np.int64], i: int, labels: Sequence[str]) -> ClassResult:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 from torch.utils.data import DataLoader, DistributedSampler
 
 from tsm_edge.export.fold import inference_copy
@@ -121,8 +122,9 @@ def train_classifier(
     loss = fit_classifier(
         model.backbone.classifier, features, labels, label_smoothing=options.label_smoothing
     )
+    head = model.backbone.classifier  # on a GPU, perhaps; the features are not
     with torch.inference_mode():
-        scores = model.backbone.classifier.cpu()(features)
+        scores = linear(features, head.weight.cpu(), head.bias.cpu())
     record = EpochRecord(
         epoch=options.num_epochs,
         loss=float(loss),

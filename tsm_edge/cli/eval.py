@@ -31,9 +31,10 @@ data's clips one after another.
     "--frames",
     "num_segments",
     type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Frames of a clip seen at once.",
+    multiple=True,
+    default=(8,),
+    show_default="8",
+    help="Frames of a clip seen at once; once for all models, or once for each.",
 )
 @click.option(
     "--split",
@@ -68,7 +69,7 @@ def command(
     models: tuple[str, ...],
     data: Path,
     protocol: str,
-    num_segments: int,
+    num_segments: tuple[int, ...],
     split: "Split",
     fps: tuple[float, ...],
     drop: tuple[float, ...],
@@ -177,7 +178,7 @@ def _show(result: "ClipEvaluation", skipped: list[str], *, is_all: bool, plot_pa
     Console(markup=False, highlight=False).print(table)
     note = f" ({result.weights_note})" if result.weights_note else ""
     click.echo(f"\nmodel     {' + '.join(result.models)}{note}")
-    click.echo(f"protocol  {result.protocol}, {result.num_segments} frames")
+    click.echo(f"protocol  {result.protocol}, {', '.join(map(str, result.num_segments))} frames")
     click.echo(f"top-1     {result.top1:.1%} of {result.num_clips} clips")
     click.echo(f"top-5     {result.top5:.1%}")
     if is_all:

@@ -93,6 +93,23 @@ def test_an_ensemble_averages_probabilities(data, model):
     assert [row[0] for row in result.confusion] == [3, 3, 0]
 
 
+def test_networks_of_an_ensemble_may_see_different_numbers_of_frames(data, model):
+    shapes = []
+
+    class Spy(ModelScorer):
+        def scores(self, views):
+            shapes.append(views.shape[1])
+            return super().scores(views)
+
+    spies = [Spy(model, name, torch.device("cpu")) for name in "ab"]
+    clips = data.train[:1]
+    result = evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"], num_segments=[4, 8])
+    assert shapes == [4, 8]
+    assert result.num_segments == (4, 8)
+    with pytest.raises(UsageError, match="3 numbers of frames for 2 networks"):
+        evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"], num_segments=[4, 8, 16])
+
+
 @pytest.mark.parametrize("protocol", ["2clip-full", "10clip-3crop"])
 def test_views_of_full_resolution_reach_the_network(data, model, protocol):
     shapes = set()
@@ -103,7 +120,7 @@ def test_views_of_full_resolution_reach_the_network(data, model, protocol):
             return super().scores(views)
 
     spy = Spy(model, "m", torch.device("cpu"))
-    result = evaluate_clips([spy], data.train[:2], data.labels, PROTOCOLS[protocol], num_segments=4)
+    result = evaluate_clips([spy], data.train[:2], data.labels, PROTOCOLS[protocol], num_segments=[4])
     assert shapes == {(PROTOCOLS[protocol].num_views, 4, 36, 36, 3)}
     assert result.num_clips == 2
 
@@ -119,7 +136,7 @@ def test_workers_change_nothing(data, model):
 def test_top5_of_more_classes():
     scores = np.tile(np.arange(10, dtype=np.float32), (10, 1))
     result = summarise(
-        scores, np.arange(10), [str(i) for i in range(10)], models=("m",), protocol="p", num_segments=8
+        scores, np.arange(10), [str(i) for i in range(10)], models=("m",), protocol="p", num_segments=(8,)
     )
     assert (result.top1, result.top5) == (0.1, 0.5)
 

@@ -15,7 +15,7 @@ def evaluation(num_classes, wrong=0.3):
     labels = JESTER_LABELS if num_classes == 27 else [f"class number {i}" for i in range(num_classes)]
     scores = np.eye(num_classes, dtype=np.float32)[said]
     return summarise(
-        scores, truth, labels, models=("m.safetensors",), protocol="1clip-center", num_segments=8
+        scores, truth, labels, models=("m.safetensors",), protocol="1clip-center", num_segments=(8,)
     )
 
 
