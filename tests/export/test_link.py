@@ -150,6 +150,12 @@ def test_linkers_complaint_is_one_line(refused, target, source, said):
     assert said in refused(source, target)
 
 
+def test_loader_of_the_emulated_tests_has_what_bionic_is_asked_for_and_no_more():
+    loader = (Path(__file__).parents[1] / "load_elf.h").read_text()
+    names = loader.partition("#define NAMES(X)")[2].partition("#define ENTRY")[0]
+    assert sorted(re.findall(r"X\((\w+)\)", names)) == sorted(BIONIC_LIBC)
+
+
 def test_sources_travel_with_the_package():
     for name in (*DRIVER_SOURCES, "tsm_edge.h", "tsm_plan.h", "tsm_run.c"):
         assert c_source(name).is_file()

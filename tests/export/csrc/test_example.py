@@ -53,6 +53,18 @@ def run(folder, *paths, code=0):
     return done
 
 
+def test_readmes_program_runs(compiled_path, tmp_path):
+    """Its classes and its camera are the default model's; beside weights.bin it ends well."""
+    (program,) = re.findall(r"```c\n(.*?)```", README.read_text(), re.DOTALL)
+    folder = shutil.copytree(compiled_path, tmp_path / "bundle")
+    (folder / "main.c").write_text(program)
+    warnings = ["-std=c99", *WARNINGS[1:]]
+    linking = ["-I.", "-L.", "-ltsm_model", "-Wl,-rpath,$ORIGIN"]
+    command = [sys.executable, "-m", "ziglang", "cc", *warnings, "main.c", *linking, "-o", "main"]
+    subprocess.run(command, cwd=folder, check=True)
+    assert subprocess.run([folder / "main"], cwd=folder, check=False).returncode == 0
+
+
 def test_readme_and_example_document_the_same_line(folder):
     assert documented_line(README.read_text()) == documented_line((folder / C_EXAMPLE).read_text())
 
