@@ -55,7 +55,16 @@ def test_rooms_have_no_second_name(tmp_path):
 @pytest.mark.skipif(
     HAS_EXPORT, reason="the host half is installed here; the wheel's own environment has none"
 )
-@pytest.mark.parametrize("arguments", [["export"], ["compile", "--target", "host"], ["bench"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export"],
+        ["compile", "--target", "host"],
+        ["train", ".", "--output", "m.safetensors"],
+        ["eval", "x.pth", "."],
+        ["bench"],
+    ],
+)
 def test_without_the_host_half_one_line_says_how_to_get_it(tmp_path, arguments):
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 1

@@ -3,12 +3,13 @@
 Neither half is imported before it is needed, so that what imports this module does not wait for PyTorch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tsm_edge.errors import DataError, UsageError
+from tsm_edge.errors import DataError, MissingDependencyError, UsageError
 from tsm_edge.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -16,9 +17,24 @@ if TYPE_CHECKING:
     from tsm_edge.export.evaluation import ClipEvaluation, Scorer, StreamCondition, StreamEvaluation
     from tsm_edge.runtime import Stream
 
-__all__ = ["Candidate", "Split", "evaluate", "evaluate_stream", "open_candidate"]
+__all__ = ["Candidate", "Split", "evaluate", "evaluate_stream", "host_half", "open_candidate"]
 
 Split = Literal["auto", "train", "validation", "all"]
+
+
+@contextmanager
+def host_half() -> Iterator[None]:
+    """Within it a package of the host half that is missing is an error of one line.
+
+    Raises:
+        MissingDependencyError: It is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"evaluating needs {error.name}, which is missing; run `pip install 'tsm-edge[export]'`"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,7 @@ def open_candidate(
     return _open_checkpoint(path, threads, device)
 
 
+@host_half()
 def evaluate(
     candidates: Sequence[Candidate],
     data: str | Path,
@@ -103,6 +120,7 @@ def evaluate(
     return result, found
 
 
+@host_half()
 def evaluate_stream(
     candidate: Candidate,
     data: str | Path,
@@ -188,6 +206,7 @@ def _streaming(name: str, spec: ModelSpec, open_stream: Callable[[], "Stream"]) 
     return Candidate(name, spec, open_stream, scorer)
 
 
+@host_half()
 def _open_checkpoint(path: str, threads: int | None, device: str) -> Candidate:
     import torch
 

@@ -87,15 +87,15 @@ def command(
     Several models are an ensemble: their probabilities are averaged.
     """
     from tsm_edge.errors import UsageError
-    from tsm_edge.evaluation import evaluate, evaluate_stream, open_candidate
+    from tsm_edge.evaluation import evaluate, evaluate_stream, host_half, open_candidate
 
     if protocol == "stream" and (len(models) > 1 or plot_path):
         raise UsageError("the stream protocol takes one model and draws no confusion matrix")
     if protocol != "stream" and (fps or drop):
         raise UsageError("--fps and --drop belong to --protocol stream")
     if plot_path:
-        from tsm_edge.export.evaluation.confusion_plot import new_figure
-
+        with host_half():
+            from tsm_edge.export.evaluation.confusion_plot import new_figure
         new_figure(plot_path)  # what cannot be drawn is told before the run, not after it
     opened = [open_candidate(path, backend=backend, threads=threads, device=device) for path in models]
     if protocol == "stream":
@@ -135,8 +135,10 @@ def command(
 
 
 def _conditions(fps: tuple[float, ...], drop: tuple[float, ...]) -> Any:
-    from tsm_edge.export.evaluation import StreamCondition
+    from tsm_edge.evaluation import host_half
 
+    with host_half():
+        from tsm_edge.export.evaluation import StreamCondition
     return [StreamCondition(fps=rate, drop=part) for rate in fps or (None,) for part in drop or (0.0,)]
 
 

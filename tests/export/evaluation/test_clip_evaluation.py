@@ -125,6 +125,7 @@ def test_views_of_full_resolution_reach_the_network(data, model, protocol):
     assert result.num_clips == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # DataLoader forks, Python 3.12 warns of it
 def test_workers_change_nothing(data, model):
     results = [
         evaluate_clips([scorer(model)], data.train, data.labels, PROTOCOLS["1clip-center"], workers=workers)

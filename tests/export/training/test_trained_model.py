@@ -61,6 +61,7 @@ def test_offline_runs_say_so(clips, options, tmp_path):
     assert load_checkpoint(output).spec.trained_shift == "offline"
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # DataLoader forks, Python 3.12 warns of it
 def test_workers_change_nothing_and_seeds_change_all(clips, options, tmp_path):
     paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
     settings = options, replace(options, workers=2), replace(options, seed=1)
