@@ -4,8 +4,10 @@
 
 #include <sched.h>
 
-/* Where Linux describes processors, a folder for each. */
+/* Where Linux describes processors, a folder for each; a test has one of its own. */
+#ifndef TSM_CPUS_FOLDER
 #define TSM_CPUS_FOLDER "/sys/devices/system/cpu"
+#endif
 
 typedef struct tsm_cpus {
 #ifdef __linux__

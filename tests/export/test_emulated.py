@@ -130,3 +130,22 @@ def test_images_are_answered_as_on_this_machine(bundle_for, tmp_path, name, layo
     there = emulate(bundle.manifest.target, bundle.path / RUN_TOOL, *raw)
     logits = [np.array([json.loads(line)["logits"] for line in said.splitlines()]) for said in (there, here)]
     np.testing.assert_allclose(*logits, rtol=0, atol=TOLERANCE * np.abs(logits[1]).max())
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "model"),
+    [
+        ("proc/device-tree/model", b"NVIDIA Jetson Nano Developer Kit\0", "NVIDIA Jetson Nano Developer Kit"),
+        ("sys/firmware/devicetree/base/model", b'Board "X"\\\xff\0', 'Board "X"\\?'),
+        ("system/build.prop", b"# a comment\nro.product.model=SM-N950F\nro.x=y\n", "SM-N950F"),
+        ("vendor/build.prop", b"ro.product.model=", None),
+        ("system/build.prop", b"x" * 5000 + b"\nro.product.model=A\r\n", "A"),
+    ],
+)
+def test_device_says_its_name(bundle_for, tmp_path, file, content, model):
+    """From files as a board and a phone have them, in a root of the emulated program's own."""
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_bytes(content)
+    bundle = bundle_for("jetson-nano")
+    said = emulate(bundle.manifest.target, "-L", tmp_path, bundle.path / RUN_TOOL, "--json", "--threads", 1)
+    assert json.loads(said)["device"]["model"] == model

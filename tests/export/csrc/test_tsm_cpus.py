@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tsm_edge.export.link import C_FLAGS, DRIVER_SOURCES
 from tsm_edge.export.zig import c_source
 
 # Prints the processors that are kept, of those that it may run on itself and those that it is told.
@@ -132,3 +133,75 @@ def test_real_tree_leaves_somewhere_to_run(program):
         [program, "/sys/devices/system/cpu", "1", str(cpus)], capture_output=True, text=True, check=True
     ).stdout
     assert 1 <= int(said.partition(":")[0]) <= cpus
+
+
+# A network of one call that notes where it runs; prints that, and where the caller may run afterwards.
+STEPPING = """
+#include "tsm_edge.h"
+#include "tsm_plan.h"
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+static cpu_set_t during;
+static void note(const tsm_operands *o, unsigned char *scratch, int32_t begin, int32_t end) {
+  (void)o, (void)scratch, (void)begin, (void)end;
+  sched_getaffinity(0, sizeof during, &during);
+}
+static const tsm_call calls[] = {{"note", note, 1, 1}};
+const tsm_plan tsm_model_plan = {.height = 1, .width = 1, .num_classes = 1, .arena_bytes = 64, .weight_bytes = 64,
+                                 .num_calls = 1, .default_threads = 1, .calls = calls};
+static void print(const cpu_set_t *cpus) {
+  int cpu;
+  for (cpu = 0; cpu < CPU_SETSIZE; cpu++) if (CPU_ISSET(cpu, cpus)) printf("%d ", cpu);
+  printf("\\n");
+}
+int main(int count, char **arguments) {
+  static _Alignas(64) unsigned char weights[64];
+  tsm_model_options options = {0};
+  tsm_model *model;
+  tsm_stream *stream;
+  float frame[3] = {0}, logit;
+  cpu_set_t after;
+  options.size = sizeof options;
+  options.affinity = count > 1 ? atoi(arguments[1]) : 0;
+  options.weights = weights;
+  options.weight_bytes = sizeof weights;
+  if (tsm_model_open_with(&options, &model) || tsm_stream_create(model, &stream)) return 1;
+  if (tsm_stream_step(stream, frame, &logit)) return 1;
+  sched_getaffinity(0, sizeof after, &after);
+  print(&during);
+  print(&after);
+  tsm_stream_destroy(stream);
+  tsm_model_close(model);
+  return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def stepping(tmp_path_factory):
+    """Where a step's caller may run during the call and after it, with this affinity; the last processor is biggest."""
+    folder, allowed = tmp_path_factory.mktemp("stepping"), sorted(os.sched_getaffinity(0))
+    for cpu in allowed:
+        (folder / f"cpu{cpu}").mkdir()
+        (folder / f"cpu{cpu}" / CAPACITY).write_text("1024" if cpu == allowed[-1] else "512")
+    (folder / "main.c").write_text(STEPPING)
+    sources = [folder / "main.c", *map(c_source, DRIVER_SOURCES)]
+    flags = [*C_FLAGS, f"-I{c_source('tsm_cpus.h').parent}", f'-DTSM_CPUS_FOLDER="{folder}"', "-lpthread"]
+    command = [sys.executable, "-m", "ziglang", "cc", *flags, *sources, "-o", folder / "stepping"]
+    subprocess.run(command, check=True)
+
+    def step(affinity):
+        lines = subprocess.run(
+            [folder / "stepping", str(affinity)], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        return [[int(cpu) for cpu in line.split()] for line in lines]
+
+    return step
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor alone to run on")
+def test_caller_is_kept_on_the_biggest_processor_while_it_steps(stepping):
+    allowed = sorted(os.sched_getaffinity(0))
+    assert stepping(1) == [allowed[-1:], allowed]
+    assert stepping(0) == [allowed, allowed]
