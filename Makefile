@@ -17,7 +17,7 @@ WORKERS ?= 2
 LITERT_CONVERTER := absl-py ai-edge-quantizer immutabledict jax jaxlib litert-converter litert-torch opt-einsum scipy \
     torchao
 
-.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions old-python wheel clean
+.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions old-python arm-python wheel clean
 
 help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
 	@echo "make old-python  a Python 3.6 with numpy 1.13 for the tests of tsm_edge_lite.py, if there is one here"
 	@echo "make bench-roofline      project a frame's time on a Jetson Nano's GPU; takes a 200 MB package for nvdisasm"
+	@echo "make arm-python  a 64-bit ARM Python with numpy for the same tests under qemu; needs Debian"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"
 
@@ -93,6 +94,13 @@ bench-roofline: $(VENV)/test-installed
 	$(PIP) --no-deps triton==3.1.0
 	$(BIN)/python benchmarks/roofline.py
 	$(BIN)/python benchmarks/tables.py
+
+# A 64-bit ARM Python with numpy, which qemu runs; made of Debian's packages, so on Debian alone.
+arm-python: build/arm-python/finished
+
+build/arm-python/finished: benchmarks/arm_root.py constraints.txt $(VENV)/test-installed
+	$(BIN)/python benchmarks/arm_root.py build/arm-python
+	@touch $@
 
 # The base install alone, away from the checkout: what a device gets, without torch and TVM.
 wheel: $(VENV)/test-installed

@@ -2,6 +2,8 @@
 
 Debian's packages are unpacked and Python's wheels copied into one folder, made once. It needs apt-get, dpkg-deb, pip
 and a network, and no privileges.
+
+    python benchmarks/arm_root.py FOLDER    Python and numpy alone, for the tests of tsm_edge_lite.py
 """
 
 import shutil
@@ -145,3 +147,8 @@ def _run(*command: str, cwd: Path) -> None:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise TsmEdgeError(f"{Path(command[0]).name} failed: {said[-1] if said else 'it said nothing'}")
+
+
+if __name__ == "__main__":
+    ENGINES = ()
+    arm_root(Path(sys.argv[1]).resolve())

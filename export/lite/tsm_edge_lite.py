@@ -43,6 +43,7 @@ __all__ = ["Event", "Prediction", "Session", "Stream", "StreamState", "TsmEdgeEr
 
 ABI_VERSION, SCHEMA_VERSION = 2, 1
 LIBRARY, WEIGHTS = "libtsm_model.so", "weights.bin"
+EXECUTED = (LIBRARY, WEIGHTS, "kernels.ptx", "gpu_weights.bin")
 DEVICES = {"auto": 0, "cpu": 1, "gpu": 2}  # TSM_DEVICE_* of tsm_edge.h
 IMAGE_BGR, STATUS_VALUE, STATUS_IMAGE = 1, -6, -7
 MAX_THREADS = 64
@@ -262,7 +263,7 @@ class Session:
             raise UsageError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
         _check_machine(self.manifest["target"])
         # What is executed is checked in full; `verify` does so for the rest.
-        check_files(self.path, self.manifest, hashed=(LIBRARY, WEIGHTS))
+        check_files(self.path, self.manifest, hashed=EXECUTED)
         self._library = _Library(self.path / LIBRARY)
         self._info = _Info()
         self._library.call("tsm_get_info", byref(self._info))
