@@ -287,6 +287,18 @@ class Emitter:
             name = _vector_function("load", pointer.kind, words)
             T.evaluate(T.call_extern("void", name, T.address_of(to[at]), pointer.buffer.data, index))
 
+    def load_floats(self, to: Buffer, at: int, pointer: Pointer, index: Expr, count: int) -> None:
+        """Load float32 that lie side by side, in as wide vectors as `count` lets be whole."""
+        assert pointer.kind == "float"
+        width = next(each for each in (4, 2, 1) if count % each == 0)
+        for first in range(0, count, width):
+            if width == 1:
+                self.set(to, at + first, self.load(pointer, index + first))
+            else:
+                place = T.address_of(to[at + first])
+                name = _vector_function("load", "float", width)
+                T.evaluate(T.call_extern("void", name, place, pointer.buffer.data, index + first))
+
     def store_words(self, pointer: Pointer, index: Expr, source: Buffer, at: Expr, words: int) -> None:
         """Store 1, 2 or 4 words of registers to element `index` and following, in one instruction."""
         if pointer.kind == "float" and words == 1:

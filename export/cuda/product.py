@@ -149,6 +149,7 @@ class _Writer:
             self._write_mean()
         else:
             with e.where(*self._first_group):
+                self._load_bias()
                 self._for_each_pixel(self._write_pixel)
 
     def _total(self, i: Expr, offset: int) -> Expr:
@@ -305,6 +306,19 @@ class _Writer:
             for j in range(tile.thread_words // tile.vector)
         ]
 
+    def _load_bias(self) -> None:
+        """Once for all pixels of a thread: what stands behind a condition would be loaded for each of them."""
+        e, tile = self.e, self.tile
+        run = tile.vector * tile.per_word
+        self.bias = (
+            e.words(tile.thread_words) if self.product.clamps_halves else e.floats(tile.thread_channels)
+        )
+        for first, channel in self._chunks():
+            if self.product.clamps_halves:
+                e.load_words(self.bias, first // tile.per_word, e["bias"], channel, tile.vector)
+            else:
+                e.load_floats(self.bias, first, e["bias"], channel, run)
+
     def _write_pixel(self, i: Expr, pixel: Expr) -> None:
         e, tile, product = self.e, self.tile, self.product
         run = tile.vector * tile.per_word
@@ -315,11 +329,11 @@ class _Writer:
                 continue
             with e.where(channel < product.channels if product.channels % tile.channels else True):
                 if product.clamps_halves:
-                    self._write_clamped(i, first, channel, index)
+                    self._write_clamped(i, first, index)
                 else:
-                    self._write_run(i, first, channel, index)
+                    self._write_run(i, first, index)
 
-    def _write_run(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
+    def _write_run(self, i: Expr, first: int, index: Expr) -> None:
         e, tile, product = self.e, self.tile, self.product
         result, before = e.words(tile.vector), e.words(tile.vector)
         if product.residual:
@@ -329,20 +343,20 @@ class _Writer:
             values = []
             for part in range(tile.per_word):
                 offset = word * tile.per_word + part
-                value = self._total(i, first + offset) + e.load(e["bias"], channel + offset)
+                value = self._total(i, first + offset) + self.bias[first + offset]
                 value = value + added[part] if product.residual else value
                 values.append(activate(e, value, product.activation))
             e.set(result, word, e.pack(values))
         e.store_words(e["y"], index, result, 0, tile.vector)
 
-    def _write_clamped(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
+    def _write_clamped(self, i: Expr, first: int, index: Expr) -> None:
         """Halves from the first product to the store."""
         e, tile = self.e, self.tile
         result = e.words(tile.vector)
-        e.load_words(result, 0, e["bias"], channel, tile.vector)
+        at = first // tile.per_word
         for word in range(tile.vector):
-            total = self.sums[i * tile.thread_words + first // tile.per_word + word]
-            e.set(result, word, e.relu6(total, result[word]))
+            total = self.sums[i * tile.thread_words + at + word]
+            e.set(result, word, e.relu6(total, self.bias[at + word]))
         e.store_words(e["y"], index, result, 0, tile.vector)
 
     def _write_one_by_one(self, i: Expr, first: int, channel: Expr, index: Expr) -> None:
@@ -350,7 +364,7 @@ class _Writer:
         e, product = self.e, self.product
         for offset in range(self.tile.vector * self.tile.per_word):
             with e.where(channel + offset < product.channels):
-                value = self._total(i, first + offset) + e.load(e["bias"], channel + offset)
+                value = self._total(i, first + offset) + self.bias[first + offset]
                 if product.residual:
                     value = value + e.load(e["residual"], index + offset)
                 e.store(e["y"], index + offset, activate(e, value, product.activation))
@@ -361,6 +375,7 @@ class _Writer:
         means = e.floats(tile.thread_channels)
         run = tile.vector * tile.per_word
         with e.where(*self._first_group):
+            self._load_bias()
             for offset in range(tile.thread_channels):
                 e.set(means, offset, e.constant(0.0))
             self._for_each_pixel(lambda i, pixel: self._add_to_means(means, i))
@@ -381,10 +396,10 @@ class _Writer:
 
     def _add_to_means(self, means: Expr, i: Expr) -> None:
         e, tile = self.e, self.tile
-        for first, channel in self._chunks():
+        for first, _ in self._chunks():
             for offset in range(tile.vector * tile.per_word):
                 value = self._total(i, first + offset)
-                value = value + e.load(e["bias"], channel + offset)
+                value = value + self.bias[first + offset]
                 at = first + offset
                 e.set(means, at, means[at] + activate(e, value, self.product.activation))
 

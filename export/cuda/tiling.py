@@ -148,7 +148,8 @@ def _block(tile: Tile, size: _Size) -> Block:
         shared_bytes=WORD_BYTES * tile.shared_words(steps),
         issue=lanes(tile.threads) * (thread_turns + each_sum * sums) + COPY_TURNS * copies + 3 * added,
         shared_traffic=tile.threads * loaded + WORD_BYTES * (copies * VECTOR + 2 * added),
-        loads=copies * (tile.slot if size.planar else 1),
+        loads=copies * (tile.slot if size.planar else 1)
+        + tile.group_threads * tile.thread_channels // VECTOR,
         global_traffic=WORD_BYTES
         * (copies * VECTOR + tile.group_threads * tile.thread_pixels * tile.thread_words),
         barriers=steps,
