@@ -62,10 +62,10 @@ LAUNCH_US = 5.0
 def main(model: str, image_size: int, gpu: str, precisions: tuple[str, ...], results: Path) -> None:
     """Project a frame's time, launch by launch."""
     name, network = _network(model, image_size)
-    for precision in precisions:
-        record = project(network, name, image_size, gpu, precision)
+    # All sheets first: writing one would make the checkout look changed to the next.
+    for record in [project(network, name, image_size, gpu, precision) for precision in precisions]:
         size = "" if image_size == DEFAULT_IMAGE_SIZE else f"-{image_size}px"
-        path = results / f"roofline-{name}{size}-{precision}-{gpu}-projected.json"
+        path = results / f"roofline-{name}{size}-{record.precision}-{gpu}-projected.json"
         write_roofline(record, path)
         announce(f"wrote {path}: {record.projected_ms:.2f} ms a frame, projected")
 
