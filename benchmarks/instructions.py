@@ -33,8 +33,8 @@ from tsm_edge.manifest import MANIFEST_NAME
 from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.targets import TARGETS
 
-TARGET = "jetson-nano"
-BUDGET_TARGET = "jetson-nano-cpu"
+TARGET = "jetson-nano-cpu"
+BUDGET_TARGET = TARGET
 BUDGET = "instruction-budget.json"
 
 

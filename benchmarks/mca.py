@@ -148,7 +148,7 @@ def _tool_with_symbols(bundle: Bundle, folder: Path) -> Path:
     source, kernels, tool = folder / "plan.c", folder / "kernels.o", folder / "tsm-run"
     source.write_text(plan_source(plan, bundle.manifest.model, target, 1))
     write_object(plan.kernels, target, kernels)
-    link_run_tool(source, kernels, target, tool, symbols=True)
+    link_run_tool(source, kernels, target, tool, symbols=True, alone=True)
     return tool
 
 

@@ -32,8 +32,10 @@ from tsm_edge.export.codegen import check_processor, write_object
 from tsm_edge.export.driver_source import ABI_VERSION, plan_source
 from tsm_edge.export.fusion import fuse_layers
 from tsm_edge.export.golden import golden_frames, golden_logits
+from tsm_edge.export.gpu_half import GpuHalf, check_gpu_compiler, compile_gpu_half
 from tsm_edge.export.interruptions import interruptions_held
 from tsm_edge.export.kernels import unscheduled
+from tsm_edge.export.layers import Network
 from tsm_edge.export.link import c_source, link_library, link_run_tool
 from tsm_edge.export.lite import lite_source
 from tsm_edge.export.models import ClipModel
@@ -45,7 +47,7 @@ from tsm_edge.export.relax_graph import read_graph
 from tsm_edge.export.relax_import import import_relax
 from tsm_edge.export.tuning.choice import TunedTiles
 from tsm_edge.export.tuning.database import database_path
-from tsm_edge.export.verification import replay_golden_stream
+from tsm_edge.export.verification import is_emulated, replay_golden_stream
 from tsm_edge.files import directory_written_aside
 from tsm_edge.manifest import Manifest, Verification, write_manifest
 from tsm_edge.specs import ModelSpec
@@ -53,7 +55,7 @@ from tsm_edge.targets import TargetSpec
 
 __all__ = ["PRECISIONS", "STAGES", "CompileReport", "compile_bundle", "default_output"]
 
-PRECISIONS = ("fp32",)
+PRECISIONS = ("fp32", "fp16")
 STAGES = (
     "export ONNX",
     "import into Relax",
@@ -123,7 +125,7 @@ def compile_bundle(
         model: An online clip model.
         target: Where it will run.
         output: The bundle; replaced in one step when all went well, untouched otherwise.
-        precision: "fp32".
+        precision: "fp32", or "fp16" for targets with a GPU, which computes in half floats then.
         threads: Default number of threads; None takes the target's, 64 at most.
         strict: Refuse a kernel that no rule scheduled.
         database: Results of `tune_network`; None is the user's own for the target, which need not exist.
@@ -135,33 +137,47 @@ def compile_bundle(
         CompileError: A layer has no kernel, TVM or the linker refused, or the result differs from ONNX Runtime.
         OutputError: The folder cannot be written; nothing is half written.
         TuningError: The database is broken.
+        MissingDependencyError: The target has a GPU and NVIDIA's compiler is not installed.
         UsageError: No such precision, fewer threads than one, or a processor that LLVM does not know.
     """
     threads = min(target.threads, MAX_THREADS) if threads is None else threads
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if precision == "fp16" and target.gpu is None:
+        raise UsageError(
+            f"fp16 is arithmetic of GPUs and {target.name} uses none; take fp32, or a target with a GPU"
+        )
     if not 1 <= threads <= MAX_THREADS:
         raise UsageError(f"{threads} threads; choose 1 to {MAX_THREADS}")
     check_processor(target)
+    check_gpu_compiler(target)
     tuning = TunedTiles.read(database or database_path(target), target) if tuned else TunedTiles()
     clock = _Clock(on_stage)
-    with directory_written_aside(output) as directory:
+    with (
+        directory_written_aside(output) as directory,
+        tempfile.TemporaryDirectory(prefix="tsm-edge-") as name,
+    ):
         with clock.stage("export ONNX"):
             spec = export_onnx(model, directory / ONNX_MODEL)
-        plan = _plan(directory / ONNX_MODEL, target, tuning, strict, clock)
-        _write_library(plan, spec, target, threads, precision, directory, clock)
+        network = _network(directory / ONNX_MODEL, clock)
+        plan = _plan(network, target, tuning, strict, clock)
+        kernels, gpu = _compile_kernels(network, plan, target, precision, Path(name), clock)
+        tool = _write_library(plan, gpu, spec, target, threads, precision, directory, kernels, clock)
         with clock.stage("record golden stream"):
             _write_golden_stream(directory, spec)
         with clock.stage("verify"):
-            verification = replay_golden_stream(directory, target)
-        manifest = _manifest(plan, spec, target, precision, threads, verification, directory)
+            verification = replay_golden_stream(directory, target, tool)
+        manifest = _manifest(plan, gpu, spec, target, precision, threads, verification, directory)
         write_manifest(manifest, directory)
     return CompileReport(bundle=Bundle.open(output), seconds=clock.seconds, tuning_notes=plan.tuning_notes)
 
 
-def _plan(onnx_path: Path, target: TargetSpec, tuning: TunedTiles, strict: bool, clock: _Clock) -> Plan:
+def _network(onnx_path: Path, clock: _Clock) -> Network:
     with clock.stage("import into Relax"), interruptions_held():
-        network = fuse_layers(read_graph(import_relax(onnx_path)))
+        return fuse_layers(read_graph(import_relax(onnx_path)))
+
+
+def _plan(network: Network, target: TargetSpec, tuning: TunedTiles, strict: bool, clock: _Clock) -> Plan:
     with clock.stage("choose kernels"), interruptions_held():
         plan = plan_network(network, target, tuning)
     slow = sorted({call.layer for call in plan.calls if call.rule == unscheduled.NAME})
@@ -170,29 +186,46 @@ def _plan(onnx_path: Path, target: TargetSpec, tuning: TunedTiles, strict: bool,
     return plan
 
 
+def _compile_kernels(
+    network: Network, plan: Plan, target: TargetSpec, precision: str, work: Path, clock: _Clock
+) -> tuple[Path, GpuHalf | None]:
+    """The object file with the processor's kernels, in the folder `work`, and the GPU's half."""
+    kernels = work / "kernels.o"
+    with clock.stage("compile kernels"), interruptions_held():
+        write_object(plan.kernels, target, kernels)
+        return kernels, compile_gpu_half(network, target, precision)
+
+
 def _write_library(
     plan: Plan,
+    gpu: GpuHalf | None,
     spec: ModelSpec,
     target: TargetSpec,
     threads: int,
     precision: str,
     directory: Path,
+    kernels: Path,
     clock: _Clock,
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="tsm-edge-") as name:
-        source, kernels = Path(name) / "plan.c", Path(name) / "kernels.o"
-        with clock.stage("compile kernels"), interruptions_held():
-            source.write_text(plan_source(plan, spec, target, threads, precision))
-            write_object(plan.kernels, target, kernels)
-        with clock.stage("link"):
-            link_library(source, kernels, target, directory / target.library)
-            if target.libc != "darwin":  # on iOS nothing runs but apps
-                link_run_tool(source, kernels, target, directory / RUN_TOOL)
-                shutil.copyfile(lite_source(), directory / LITE)
+) -> Path:
+    """Write all that is compiled; the tool to verify with, which may be another one than the bundle's."""
+    source, tool = kernels.with_name("plan.c"), directory / RUN_TOOL
+    halves = [plan_source(plan, spec, target, threads, precision), gpu.source(spec) if gpu else ""]
+    source.write_text("\n".join(halves))
+    with clock.stage("link"):
+        link_library(source, kernels, target, directory / target.library)
+        if target.libc != "darwin":  # on iOS nothing runs but apps
+            link_run_tool(source, kernels, target, tool)
+            shutil.copyfile(lite_source(), directory / LITE)
+        if gpu and is_emulated(target):  # nothing of the target's own libraries is here
+            tool = kernels.with_name(RUN_TOOL)
+            link_run_tool(source, kernels, target, tool, alone=True)
     (directory / WEIGHTS).write_bytes(plan.weights)
+    if gpu:
+        gpu.write_files(directory)
     for name in (C_HEADER, C_EXAMPLE):
         shutil.copyfile(c_source(name), directory / name)
     write_phone_files(directory, target)
+    return tool
 
 
 def _write_golden_stream(directory: Path, spec: ModelSpec) -> None:
@@ -203,6 +236,7 @@ def _write_golden_stream(directory: Path, spec: ModelSpec) -> None:
 
 def _manifest(
     plan: Plan,
+    gpu: GpuHalf | None,
     spec: ModelSpec,
     target: TargetSpec,
     precision: str,
@@ -223,4 +257,5 @@ def _manifest(
         files=record_files(directory),
         verification=verification,
         versions=versions,
+        gpu=gpu.record() if gpu else None,
     )

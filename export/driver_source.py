@@ -11,6 +11,7 @@ from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scrat
 from tsm_edge.export.plan import Plan
 from tsm_edge.specs import ModelSpec, PreprocessSpec
 from tsm_edge.targets import TargetSpec
+from tsm_edge.tolerance import tolerance_on
 
 __all__ = ["ABI_VERSION", "metadata_json", "plan_source"]
 
@@ -39,7 +40,7 @@ def plan_source(
         _level_table(spec.preprocess),
         _label_table(spec.labels),
         _text("metadata", metadata_json(spec, target, threads, precision)),
-        _plan_struct(plan, spec, target, threads),
+        _plan_struct(plan, spec, target, threads, precision),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -105,7 +106,7 @@ def _buffer_table(spec: ModelSpec, buffer_offsets: list[int]) -> str:
     return f"static const tsm_shift_buffer shift_buffers[] = {{\n{rows}\n}};"
 
 
-def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int) -> str:
+def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int, precision: str) -> str:
     _, _, height, width = spec.input_shape
     fields = {
         "height": height,
@@ -124,6 +125,8 @@ def _plan_struct(plan: Plan, spec: ModelSpec, target: TargetSpec, threads: int) 
         "calls": "calls",
         "shift_buffers": "shift_buffers",
         "latency_target_ms": repr(target.latency_target_ms or 0.0),
+        "tolerance": repr(tolerance_on("cpu", precision)),
+        "gpu_tolerance": repr(tolerance_on("gpu", precision)),
         "target": _string(target.name),
         "note": _string("; ".join(filter(None, (spec.weights_note, target.note)))),
         "metadata": "metadata",

@@ -34,6 +34,42 @@ RUN_SOURCES = ("tsm_run.c", "tsm_run_replay.c", "tsm_run_raw.c", "tsm_run_report
 DARWIN_SOURCES = (*(name for name in DRIVER_SOURCES if name != "tsm_cpus.c"), "tsm_no_cpus.c")
 # The entry points of export/android.
 JAVA_SOURCES = ("tsm_jni.c", "tsm_jni_step.c")
+# For targets that have one, which all have glibc.
+GPU_SOURCES = (
+    "tsm_gpu.c",
+    "tsm_gpu_device.c",
+    "tsm_gpu_module.c",
+    "tsm_gpu_memory.c",
+    "tsm_gpu_frame.c",
+    "tsm_gpu_state.c",
+    "tsm_gpu_cache.c",
+    "tsm_gpu_files.c",
+    "tsm_cuda.c",
+    "tsm_sha256.c",
+)
+NO_GPU_SOURCES = ("tsm_no_gpu.c",)
+# What the GPU half uses of glibc beside that; its dlopen is in a library of its own before 2.34.
+GPU_LIBC = (
+    "bcmp",
+    "dlerror",
+    "dlopen",
+    "dlsym",
+    "flock",
+    "ftruncate",
+    "__fxstat",
+    "getenv",
+    "malloc",
+    "memcmp",
+    "mkdir",
+    "rename",
+    "strcmp",
+    "strlen",
+    "strrchr",
+    "unlink",
+    "write",
+    "__xstat",
+)
+GPU_FLAGS = ("-ldl",)
 # What the driver and compiler-generated code use of bionic; `undefined` in the library and nothing else.
 BIONIC_LIBC = (
     "calloc",
@@ -111,13 +147,15 @@ def link_library(
         CompileError: zig refused.
     """
     if target.libc == "darwin":
-        _archive([plan_source, *_sources(DARWIN_SOURCES)], kernels, target, path)
+        _archive([plan_source, *_sources((*DARWIN_SOURCES, *NO_GPU_SOURCES))], kernels, target, path)
         return
-    sources, exported = [*DRIVER_SOURCES], [*EXPORTED]
+    has_gpu = target.gpu is not None
+    sources, exported = [*DRIVER_SOURCES, *(GPU_SOURCES if has_gpu else NO_GPU_SOURCES)], [*EXPORTED]
     if java or (java is None and target.libc == "bionic"):
         sources += JAVA_SOURCES
         exported += JAVA_EXPORTED
-    _link_shared([plan_source, *_sources(sources)], kernels, target, path, exported)
+    flags = GPU_FLAGS if has_gpu else ()
+    _link_shared([plan_source, *_sources(sources)], kernels, target, path, exported, flags)
 
 
 def link_tuning_library(source: Path, kernels: Path, target: TargetSpec, path: Path) -> None:
@@ -136,7 +174,12 @@ def link_tuning_library(source: Path, kernels: Path, target: TargetSpec, path: P
 
 
 def _link_shared(
-    sources: Sequence[Path], kernels: Path, target: TargetSpec, path: Path, exported: Sequence[str]
+    sources: Sequence[Path],
+    kernels: Path,
+    target: TargetSpec,
+    path: Path,
+    exported: Sequence[str],
+    flags: Sequence[str] = (),
 ) -> None:
     """A shared library that shows these names alone; the first source's folder is for files on the way."""
     script = sources[0].parent / "exports.map"
@@ -153,6 +196,7 @@ def _link_shared(
             "-Wl,-z,defs",
             "-s",
             f"-Wl,-soname,{path.name}",
+            *flags,
         ],
         [*sources, kernels],
         path,
@@ -160,11 +204,18 @@ def _link_shared(
 
 
 def link_run_tool(
-    plan_source: Path, kernels: Path, target: TargetSpec, path: Path, *, symbols: bool = False
+    plan_source: Path,
+    kernels: Path,
+    target: TargetSpec,
+    path: Path,
+    *,
+    symbols: bool = False,
+    alone: bool = False,
 ) -> None:
     """Link `tsm-run`: static with musl, so that it needs nothing but the kernel, on Linux and Android alike.
 
-    For a Linux of this machine's own architecture glibc does, and zig need not build musl first.
+    For a Linux of this machine's own architecture glibc does, and zig need not build musl first. A target with a GPU
+    has glibc as well: a static program cannot load the GPU's driver.
 
     Args:
         plan_source: The generated plan.
@@ -172,15 +223,23 @@ def link_run_tool(
         target: Where it will run.
         path: The program to write.
         symbols: Keep the functions' names, for tools that look into the program.
+        alone: Leave a GPU aside and be static, for emulators, which have no libraries of the target.
 
     Raises:
         CompileError: zig refused.
     """
     native = target.libc == "gnu" and target.architecture == platform.machine()
+    has_gpu = target.gpu is not None and not alone
+    glibc = has_gpu or (native and not alone)
+    flags = [*([] if symbols else ["-s"]), *(GPU_FLAGS if has_gpu else []), *([] if glibc else ["-static"])]
     zig_cc(
-        f"{target.architecture}-linux-{f'gnu.{GLIBC}' if native else 'musl'}",
-        [*C_FLAGS, *([] if symbols else ["-s"]), *([] if native else ["-static"])],
-        [plan_source, *_sources((*DRIVER_SOURCES, *RUN_SOURCES)), kernels],
+        f"{target.architecture}-linux-{f'gnu.{GLIBC}' if glibc else 'musl'}",
+        [*C_FLAGS, *flags],
+        [
+            plan_source,
+            *_sources((*DRIVER_SOURCES, *(GPU_SOURCES if has_gpu else NO_GPU_SOURCES), *RUN_SOURCES)),
+            kernels,
+        ],
         path,
     )
     path.chmod(0o755)

@@ -28,6 +28,7 @@ def run(
     *,
     backend: str = "tvm",
     threads: int | None = None,
+    device: str = "auto",
     json_path: str | Path | None = None,
     logits: bool = False,
     output: str | Path | None = None,
@@ -43,6 +44,7 @@ def run(
         source: What `open_source` accepts: a camera, a file, pictures, an address.
         backend: "tvm", "onnxruntime" or "torch".
         threads: How many cores one frame may use; None takes the bundle's default.
+        device: "cpu", "gpu", or "auto": a GPU where the bundle has kernels for one and it works, else the CPU.
         json_path: Gets a JSON line per prediction; "-" is standard output.
         logits: The JSON lines hold the raw logits as well.
         output: Gets the annotated video.
@@ -57,7 +59,7 @@ def run(
     """
     _check_counts(max_frames, every)
     with ExitStack() as opened:
-        session = opened.enter_context(Session.load(bundle, threads=threads, backend=backend))
+        session = opened.enter_context(Session.load(bundle, threads=threads, backend=backend, device=device))
         frames = opened.enter_context(open_source(source))
         tally = RunTally(session, frames)
         sinks: list[Sink] = []

@@ -23,6 +23,7 @@ class RunSummary:
         model: Name of the model.
         weights_note: "untrained weights", or nothing.
         backend: The engine that ran it.
+        device: What it computed on: "cpu", or "gpu" and the GPU's name.
         threads: On how many threads.
         source: Where the frames came from.
         frames: How many were predicted.
@@ -37,6 +38,7 @@ class RunSummary:
     model: str
     weights_note: str
     backend: str
+    device: str
     threads: int
     source: str
     frames: int
@@ -87,6 +89,7 @@ class RunTally:
             model=spec.name,
             weights_note=spec.weights_note,
             backend=backend.name,
+            device=self._session.device,
             threads=backend.threads,
             source=self._source.name,
             frames=self.frames,

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tsm_edge.bundle import Bundle
 from tsm_edge.errors import UsageError
-from tsm_edge.runtime.backends.base import Backend
+from tsm_edge.runtime.backends.base import Backend, device_of
 from tsm_edge.runtime.backends.table import open_backend
 from tsm_edge.runtime.events import EventCallback
 from tsm_edge.runtime.stream import Stream
@@ -36,26 +36,35 @@ class Session:
         self._closed = False
 
     @classmethod
-    def load(cls, path: str | Path, threads: int | None = None, backend: str = "tvm") -> "Session":
+    def load(
+        cls, path: str | Path, threads: int | None = None, backend: str = "tvm", device: str = "auto"
+    ) -> "Session":
         """Load a bundle.
 
         Args:
             path: The bundle's folder.
             threads: How many cores one frame may use; None takes the bundle's default.
             backend: "tvm" (the compiled library), "onnxruntime" or "torch".
+            device: "cpu", "gpu", or "auto": a GPU where the bundle has kernels for one and it works, else the CPU.
 
         Raises:
             BundleError: No bundle there, an incomplete one, or one for another processor.
+            DeviceError: A GPU was demanded and cannot be used.
             MissingDependencyError: The engine's package is not installed.
             UsageError: No such backend, or fewer threads than one.
         """
         bundle = Bundle.open(path)
-        return cls(bundle, open_backend(backend, bundle, threads))
+        return cls(bundle, open_backend(backend, bundle, threads, device))
 
     @property
     def spec(self) -> ModelSpec:
         """What the model is."""
         return self.bundle.manifest.model
+
+    @property
+    def device(self) -> str:
+        """What computes: "cpu", or "gpu" and the GPU's name."""
+        return device_of(self.backend)
 
     def open_stream(self, *, smoothing: bool = True, on_event: EventCallback | None = None) -> Stream:
         """A new stream with empty memory, for one camera or video.

@@ -11,11 +11,9 @@ from tsm_edge.runtime.backends.base import Float32Array
 from tsm_edge.runtime.preprocess import normalise
 from tsm_edge.runtime.session import Session
 from tsm_edge.runtime.stream import Stream
+from tsm_edge.tolerance import TOLERANCE, tolerance_on
 
 __all__ = ["TOLERANCE", "VerifyReport", "verify_bundle"]
-
-# The same float32 arithmetic in another order of summation: errors follow the largest logit.
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +25,7 @@ class VerifyReport:
         model: Name of its model.
         weights_note: "untrained weights", or nothing.
         backend: The engine that replayed the golden stream.
+        device: What it computed on: "cpu", or "gpu" and the GPU's name.
         threads: On how many threads.
         num_files: How many files have the SHA-256 that the manifest says.
         num_frames: Length of the golden stream.
@@ -38,6 +37,7 @@ class VerifyReport:
     model: str
     weights_note: str
     backend: str
+    device: str
     threads: int
     num_files: int
     num_frames: int
@@ -45,27 +45,31 @@ class VerifyReport:
     tolerance: float = TOLERANCE
 
 
-def verify_bundle(path: str | Path, backend: str = "tvm", threads: int | None = None) -> VerifyReport:
+def verify_bundle(
+    path: str | Path, backend: str = "tvm", threads: int | None = None, device: str = "auto"
+) -> VerifyReport:
     """Check every file of the bundle in `path`, then replay its golden stream, reset, and replay it again.
 
     Raises:
         BundleError: A file is missing or altered, or the golden stream does not fit the model.
         BundleMismatchError: The bundle is for another processor.
-        VerificationError: A replay differs by more than `TOLERANCE`, at first or after the reset.
-        MissingDependencyError, UsageError: As `Session.load`.
+        VerificationError: A replay differs by more than is accepted on its device, at first or after the reset.
+        MissingDependencyError, DeviceError, UsageError: As `Session.load`.
     """
     num_files = Bundle.open(path).check_files()
-    with Session.load(path, threads=threads, backend=backend) as session:
+    with Session.load(path, threads=threads, backend=backend, device=device) as session:
         error = _replay_twice(session)
         return VerifyReport(
             bundle=str(path),
             model=session.spec.name,
             weights_note=session.spec.weights_note,
             backend=backend,
+            device=session.device,
             threads=session.backend.threads,
             num_files=num_files,
             num_frames=len(session.bundle.golden_frames),
             max_relative_error=error,
+            tolerance=tolerance_on(session.device, session.bundle.manifest.precision),
         )
 
 
@@ -81,10 +85,11 @@ def _checked_replay(session: Session, stream: Stream, golden: Float32Array, when
     frames = (normalise(frame, session.spec.preprocess) for frame in session.bundle.golden_frames)
     logits = np.stack([stream.step_tensor(frame).logits for frame in frames])
     error = float(np.abs(logits - golden).max() / max(np.abs(golden).max(), np.finfo(np.float32).tiny))
-    if not error <= TOLERANCE:
+    tolerance = tolerance_on(session.device, session.bundle.manifest.precision)
+    if not error <= tolerance:
         raise VerificationError(
-            f"{session.bundle.path} on {session.backend.name}{when}: the golden stream differs by "
-            f"{error:.1e} of the largest logit, accepted is {TOLERANCE:.0e}; compile it again for this device"
+            f"{session.bundle.path} on {session.backend.name} ({session.device}){when}: the golden stream differs by "
+            f"{error:.1e} of the largest logit, accepted is {tolerance:.0e}; compile it again for this device"
         )
     return error
 

@@ -70,12 +70,20 @@ class Image(ctypes.Structure):
 def c_library(path: Path) -> ctypes.CDLL:
     """The library with the types of those functions that take or return no plain int."""
     library = ctypes.CDLL(str(path))
-    for name in ("tsm_status_text", "tsm_call_name", "tsm_metadata_json", "tsm_model_device"):
+    names = (
+        "tsm_status_text",
+        "tsm_call_name",
+        "tsm_metadata_json",
+        "tsm_model_device",
+        "tsm_model_call_name",
+    )
+    for name in names:
         getattr(library, name).restype = ctypes.c_char_p
     for name in ("tsm_model_close", "tsm_stream_destroy"):
         getattr(library, name).restype = None
-    for name in ("tsm_model_close", "tsm_stream_destroy", "tsm_model_device"):
+    for name in ("tsm_model_close", "tsm_stream_destroy", "tsm_model_device", "tsm_model_num_calls"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
+    library.tsm_model_call_name.argtypes = (ctypes.c_void_p, ctypes.c_int)
     pointers = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_void_p)
     library.tsm_model_open_memory.argtypes = pointers
     return library

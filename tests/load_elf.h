@@ -5,6 +5,7 @@
 #ifndef LOAD_ELF_H
 #define LOAD_ELF_H
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,7 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +27,17 @@
   X(pthread_create) X(pthread_join) X(pthread_mutex_destroy) X(pthread_mutex_init) X(pthread_mutex_lock) \
   X(pthread_mutex_unlock) X(read) X(__sched_cpucount) X(sched_getaffinity) X(sched_getcpu) X(sched_setaffinity) \
   X(sched_yield) X(snprintf) X(strlen) X(syscall) X(vsnprintf)
+/* What a GPU's half asks for beside these; a program without a dynamic linker has a dlopen that fails. */
+#define GPU_NAMES(X) \
+  X(bcmp) X(dlerror) X(dlopen) X(dlsym) X(flock) X(ftruncate) X(__fxstat) X(getenv) X(malloc) X(memcmp) X(mkdir) \
+  X(rename) X(strcmp) X(strlen) X(strrchr) X(unlink) X(write) X(__xstat)
 #define ENTRY(name) {#name, (void *)name},
-static const struct { const char *name; void *address; } names[] = {NAMES(ENTRY)};
+
+/* glibc's older names, which say a version of the struct first. */
+static int __fxstat(int version, int file, struct stat *status) { return version < 0 ? -1 : fstat(file, status); }
+static int __xstat(int version, const char *path, struct stat *status) { return version < 0 ? -1 : stat(path, status); }
+
+static const struct { const char *name; void *address; } names[] = {NAMES(ENTRY) GPU_NAMES(ENTRY)};
 
 static unsigned char *base;
 static const Elf64_Sym *symbols;

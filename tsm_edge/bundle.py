@@ -5,16 +5,14 @@
 | manifest.json | model, preprocessing, state, target, versions, hashes |
 | libtsm_model.so | kernels and driver, the C interface of tsm_edge.h; libtsm_model.a for iOS |
 | weights.bin | packed weights, memory-mapped |
+| kernels.ptx, gpu_weights.bin | targets with a GPU: its kernels, which its driver compiles, and their weights |
 | model.onnx | the same network, portable: the reference |
 | golden_frames.npy | (T, H, W, 3) uint8 RGB frames of network size |
 | golden_logits.npy | (T, num_classes) float32: ONNX Runtime's answers to them |
 | example.c | how a C program uses them |
 | tsm_edge.h, tsm-run | the C interface and, but for iOS, a static replay tool |
-<<<<<<< HEAD
 | tsm_edge_lite.py | but for iOS: runs the bundle with Python 3.6 or newer and numpy alone |
-=======
 | android/ | Android: a module for Android Studio, which has library and weights by hard links |
->>>>>>> 0ebfb7b (export: give bundles for Android a module for Android Studio)
 | module.modulemap | iOS: lets Swift import the C interface |
 """
 
@@ -36,6 +34,8 @@ __all__ = ["Bundle", "record_files"]
 
 LIBRARY = "libtsm_model.so"
 WEIGHTS = "weights.bin"
+GPU_KERNELS = "kernels.ptx"
+GPU_WEIGHTS = "gpu_weights.bin"
 ONNX_MODEL = "model.onnx"
 GOLDEN_FRAMES = "golden_frames.npy"
 GOLDEN_LOGITS = "golden_logits.npy"

@@ -15,6 +15,7 @@ TsmEdgeError
 ├── BundleError             a bundle is incomplete, altered or of another schema
 │   ├── BundleMismatchError made for another architecture or ABI
 │   └── VerificationError   the replayed golden stream differs
+├── DeviceError             a GPU was demanded and cannot be used, or it failed
 ├── FrameError              a frame has the wrong shape, dtype or values
 ├── StateError              a saved state does not fit this stream
 ├── SourceError             a video, camera or picture sequence cannot be read
@@ -30,6 +31,7 @@ __all__ = [
     "CheckpointError",
     "CompileError",
     "DataError",
+    "DeviceError",
     "ExportError",
     "FetchError",
     "FrameError",
@@ -106,6 +108,10 @@ class BundleMismatchError(BundleError):
 
 class VerificationError(BundleError):
     """A bundle's golden stream was replayed and came out differently."""
+
+
+class DeviceError(TsmEdgeError):
+    """A GPU was demanded and cannot be used, or it failed while it computed."""
 
 
 class FrameError(TsmEdgeError, ValueError):

@@ -14,8 +14,10 @@ __all__ = [
     "MANIFEST_NAME",
     "SCHEMA_VERSION",
     "FileRecord",
+    "GpuRecord",
     "KernelRecord",
     "Manifest",
+    "ResourceRecord",
     "TunedRecord",
     "Verification",
     "manifest_fields",
@@ -78,18 +80,60 @@ class KernelRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResourceRecord:
+    """What a GPU kernel needs, by NVIDIA's assembler for the target's GPU: the driver's own may differ.
+
+    Attributes:
+        registers: Of a thread.
+        shared_bytes: Of a block.
+        spill_bytes: Registers of a thread that did not fit.
+    """
+
+    registers: Count
+    shared_bytes: Count
+    spill_bytes: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuRecord:
+    """The half of a bundle that runs on a GPU.
+
+    Attributes:
+        arch: Least compute capability, such as "sm_53".
+        ptx_version: Of kernels.ptx, such as "6.5": older drivers refuse it.
+        arena_bytes: Activations, once per model.
+        weight_bytes: Size of gpu_weights.bin.
+        state_bytes: Shift buffers of a stream.
+        kernels: The launches of a frame in their order.
+        resources: By kernel's name; empty if the assembler was not installed.
+    """
+
+    arch: str
+    ptx_version: str
+    arena_bytes: Count
+    weight_bytes: Count
+    state_bytes: Count
+    kernels: tuple[KernelRecord, ...]
+    resources: dict[str, ResourceRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """What was replayed on the compiling machine before the bundle was written.
 
     Attributes:
-        method: "native", "qemu-aarch64 (emulated)" or "not run".
+        method: "native", "qemu-aarch64 (emulated)" or "not run", on the processor.
         num_frames: Length of the golden stream.
         max_relative_error: Largest difference to ONNX Runtime's logits, as a share of the largest logit.
+        gpu_method: The GPU's name, or "not run" and why; empty for a target without one.
+        gpu_max_relative_error: The same difference on the GPU.
     """
 
     method: str
     num_frames: Count = 0
     max_relative_error: float | None = None
+    gpu_method: str = ""
+    gpu_max_relative_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +141,13 @@ class Manifest:
     """Everything a device needs to know before it opens the library.
 
     Attributes:
-        precision: "fp32".
+        precision: "fp32", or "fp16" for the GPU's arithmetic: the processor's stays float32.
         threads: Default number of threads.
         abi_version: Version of the C interface in the library.
         arena_bytes: Activations, once per model.
         weight_bytes: Size of the packed weights.
         versions: Tool versions by package name.
+        gpu: The half for the target's GPU, if it has one.
         files: Every file but the manifest, by its path inside the bundle.
     """
 
@@ -117,6 +162,7 @@ class Manifest:
     files: dict[str, FileRecord]
     verification: Verification
     versions: dict[str, str] = field(default_factory=dict)
+    gpu: GpuRecord | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -55,6 +55,16 @@ static const char *cpu_name(const void *self) {
   return "cpu";
 }
 
+static int32_t cpu_num_calls(const void *self) {
+  (void)self;
+  return plan->num_calls;
+}
+
+static const char *cpu_call_name(const void *self, int32_t index) {
+  (void)self;
+  return plan->calls[index].name;
+}
+
 static int cpu_create(void *self, void **state) {
   (void)self;
   *state = tsm_allocate(plan->state_bytes);
@@ -136,5 +146,5 @@ static int cpu_load(void *self, void *state, const float *floats) {
   return transpose_all(state, (float *)(uintptr_t)floats, 0); /* only read */
 }
 
-const tsm_engine tsm_cpu_engine = {TSM_DEVICE_CPU, cpu_open, cpu_close, cpu_name, cpu_create,
-                                   cpu_destroy,    cpu_step, cpu_reset, cpu_save, cpu_load};
+const tsm_engine tsm_cpu_engine = {TSM_DEVICE_CPU, cpu_open,    cpu_close, cpu_name,  cpu_num_calls, cpu_call_name,
+                                   cpu_create,     cpu_destroy, cpu_step,  cpu_reset, cpu_save,      cpu_load};

@@ -48,7 +48,7 @@ enum {
   TSM_ERROR_THREAD = -5, /* a thread could not be started */
   TSM_ERROR_VALUE = -6,  /* a frame or state holds NaN or infinity; the stream is as before */
   TSM_ERROR_IMAGE = -7,  /* an image's format, size, planes, strides or rotation; the stream is as before */
-  TSM_ERROR_DEVICE = -8  /* a GPU was demanded and cannot be used */
+  TSM_ERROR_DEVICE = -8  /* a GPU was demanded and cannot be used, or it failed: reset the stream or load a state */
 };
 
 /* Sizes of everything a caller allocates. */
@@ -57,7 +57,7 @@ typedef struct tsm_info {
   int32_t height, width;  /* pixels of the frame, which has 3 channels */
   int32_t num_classes;    /* floats of the logits */
   int32_t state_floats;   /* floats of a saved state */
-  int32_t num_calls;      /* kernel calls a frame, for tsm_stream_profile */
+  int32_t num_calls;      /* kernel calls a frame on the CPU; see tsm_model_num_calls */
   int64_t arena_bytes;    /* activations, once a model */
   int64_t weight_bytes;   /* size of weights.bin */
 } tsm_info;
@@ -73,7 +73,7 @@ TSM_API const char *tsm_status_text(int status);
 /* Sizes; the same for all models of this library. */
 TSM_API int tsm_get_info(tsm_info *info);
 
-/* Name of kernel call `index`, 0 <= index < num_calls, or null; valid for ever. */
+/* Name of the CPU's kernel call `index`, 0 <= index < num_calls, or null; valid for ever. */
 TSM_API const char *tsm_call_name(int index);
 
 /* What manifest.json says of model (name, labels, preprocessing, state), target, precision and threads, under the same
@@ -122,6 +122,10 @@ TSM_API int tsm_model_open_memory(const void *weights, int64_t weight_bytes, int
 /* "cpu", or "gpu" and the GPU's name; valid until the model is closed; null for null. */
 TSM_API const char *tsm_model_device(const tsm_model *model);
 
+/* Kernel calls a frame on that device, or a status below zero; and their names, null out of range, valid for ever. */
+TSM_API int tsm_model_num_calls(const tsm_model *model);
+TSM_API const char *tsm_model_call_name(const tsm_model *model, int index);
+
 /* Ends the threads. Streams are destroyed before; null is allowed. */
 TSM_API void tsm_model_close(tsm_model *model);
 
@@ -136,7 +140,7 @@ TSM_API void tsm_stream_destroy(tsm_stream *stream);
 /* One frame: (3, height, width) floats, RGB, normalised as tsm_image_to_frame does; logits: num_classes floats. */
 TSM_API int tsm_stream_step(tsm_stream *stream, const float *frame, float *logits);
 
-/* The same, and the seconds that each of the num_calls kernel calls took. */
+/* The same, and the seconds that each of the model's tsm_model_num_calls kernel calls took. */
 TSM_API int tsm_stream_profile(tsm_stream *stream, const float *frame, float *logits, double *seconds);
 
 /* Forget all frames. */

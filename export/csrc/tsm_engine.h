@@ -13,6 +13,8 @@ typedef struct tsm_engine {
   int (*open)(const tsm_model_options *options, void **self);
   void (*close)(void *self);
   const char *(*name)(const void *self); /* see tsm_model_device */
+  int32_t (*num_calls)(const void *self); /* kernel calls a frame */
+  const char *(*call_name)(const void *self, int32_t index); /* of one of them */
   int (*create)(void *self, void **state); /* zero shift buffers */
   void (*destroy)(void *self, void *state);
   /* A finite frame; seconds: null, or num_calls of them. */
@@ -23,6 +25,8 @@ typedef struct tsm_engine {
 } tsm_engine;
 
 extern const tsm_engine tsm_cpu_engine;
+/* Null in a library without a GPU half. */
+extern const tsm_engine *const tsm_gpu_engine;
 
 /* Leave one line in the options' message, which may be null. */
 __attribute__((format(printf, 2, 3))) void tsm_say(const tsm_model_options *options, const char *format, ...);

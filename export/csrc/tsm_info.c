@@ -18,7 +18,7 @@ const char *tsm_status_text(int status) {
     case TSM_ERROR_THREAD: return "a thread could not be started";
     case TSM_ERROR_VALUE: return "a value is NaN or infinite";
     case TSM_ERROR_IMAGE: return "an image's format, size, planes, strides or rotation is not one that is accepted";
-    case TSM_ERROR_DEVICE: return "a GPU was demanded and cannot be used";
+    case TSM_ERROR_DEVICE: return "a GPU was demanded and cannot be used, or it failed";
     default: return "unknown status";
   }
 }

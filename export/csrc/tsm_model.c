@@ -11,11 +11,6 @@
 
 static const tsm_plan *const plan = &tsm_model_plan;
 
-/* In the order in which TSM_DEVICE_AUTO tries them. */
-static const tsm_engine *const engines[] = {&tsm_cpu_engine};
-
-enum { NUM_ENGINES = sizeof engines / sizeof engines[0] };
-
 void tsm_say(const tsm_model_options *options, const char *format, ...) {
   va_list arguments;
   if (!options->message) return;
@@ -44,9 +39,11 @@ static int check_options(const tsm_model_options *given) {
 }
 
 static int open_engine(tsm_model *model, const tsm_model_options *given) {
+  /* In the order in which TSM_DEVICE_AUTO tries them. */
+  const tsm_engine *const engines[] = {tsm_gpu_engine, &tsm_cpu_engine};
   int index, status = TSM_ERROR_DEVICE;
-  for (index = 0; index < NUM_ENGINES; index++) {
-    if (given->device != TSM_DEVICE_AUTO && given->device != engines[index]->device) continue;
+  for (index = 0; index < 2; index++) {
+    if (!engines[index] || (given->device != TSM_DEVICE_AUTO && given->device != engines[index]->device)) continue;
     model->engine = engines[index];
     status = engines[index]->open(given, &model->self);
     if (status == TSM_OK) break;
@@ -99,6 +96,15 @@ int tsm_model_open_memory(const void *weights, int64_t weight_bytes, int num_thr
 }
 
 const char *tsm_model_device(const tsm_model *model) { return model ? model->engine->name(model->self) : NULL; }
+
+int tsm_model_num_calls(const tsm_model *model) {
+  return model ? model->engine->num_calls(model->self) : TSM_ERROR_ARGUMENT;
+}
+
+const char *tsm_model_call_name(const tsm_model *model, int index) {
+  if (!model || index < 0 || index >= model->engine->num_calls(model->self)) return NULL;
+  return model->engine->call_name(model->self, index);
+}
 
 void tsm_model_close(tsm_model *model) {
   if (!model) return;

@@ -35,6 +35,7 @@ typedef struct tsm_plan {
   const tsm_call *calls;
   const tsm_shift_buffer *shift_buffers;
   double latency_target_ms; /* 0: none */
+  double tolerance, gpu_tolerance; /* of the golden stream on the CPU and on a GPU, as shares of the largest logit */
   const char *target, *note, *metadata; /* metadata: JSON */
   const char *const *labels;            /* num_classes, UTF-8 */
 } tsm_plan;

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tsm_edge.specs import ModelSpec
 
-__all__ = ["Backend", "BackendStream", "Float32Array"]
+__all__ = ["Backend", "BackendStream", "Float32Array", "device_of"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -50,3 +50,8 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free the weights; streams are closed before."""
         ...
+
+
+def device_of(engine: Backend | BackendStream) -> str:
+    """What an engine computes on: "cpu", or "gpu" and the GPU's name; those that say nothing use the CPU."""
+    return str(getattr(engine, "device", "cpu"))

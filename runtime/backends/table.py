@@ -1,7 +1,8 @@
 """Which engines there are, and where each one is opened.
 
 An entry names a function `open_backend(bundle: Bundle, threads: int) -> Backend` as "module:function", so
-that a device loads the one engine it uses and needs none of the others' packages.
+that a device loads the one engine it uses and needs none of the others' packages. The compiled library's takes a
+device as well.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,18 @@ BACKENDS = {
 }
 
 
-def open_backend(name: str, bundle: Bundle, threads: int | None = None) -> Backend:
+def open_backend(name: str, bundle: Bundle, threads: int | None = None, device: str = "auto") -> Backend:
     """Load a bundle's network into the engine `name`; `threads` None takes the bundle's default.
 
+    Args:
+        name: One of `BACKENDS`.
+        bundle: The network.
+        threads: How many cores one frame may use; None takes the bundle's default.
+        device: "cpu", "gpu", or "auto": a GPU where the bundle has kernels for one and it works, else the CPU.
+
     Raises:
-        UsageError: No such engine, or no thread to run it.
+        UsageError: No such engine or device, no thread to run it, or a GPU for an engine that uses none.
+        DeviceError: A GPU was demanded and cannot be used.
         MissingDependencyError: The engine's package is not installed.
         BundleError: The bundle lacks the engine's files, or was made for another processor.
     """
@@ -37,5 +45,9 @@ def open_backend(name: str, bundle: Bundle, threads: int | None = None) -> Backe
             f"{threads} threads cannot run anything; give 1 or more, or none for the bundle's default"
         )
     module, _, function = BACKENDS[name].partition(":")
-    opener = cast("Callable[[Bundle, int], Backend]", getattr(import_module(module), function))
+    opener = cast("Callable[..., Backend]", getattr(import_module(module), function))
+    if name == "tvm":
+        return opener(bundle, threads, device)
+    if device == "gpu":
+        raise UsageError(f"backend {name} computes on the CPU alone; --device gpu goes with --backend tvm")
     return opener(bundle, threads)

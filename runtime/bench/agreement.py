@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tsm_edge.errors import VerificationError
-from tsm_edge.runtime.backends.base import BackendStream, Float32Array
+from tsm_edge.runtime.backends.base import BackendStream, Float32Array, device_of
+from tsm_edge.tolerance import TOLERANCE, tolerance_on
 
 __all__ = ["TOLERANCE", "check_agreement", "largest_difference", "replay"]
 
-# The same float32 arithmetic in another order of summation: errors follow the largest logit.
-TOLERANCE = 1e-5
-
 
 def check_agreement(
-    streams: Mapping[str, BackendStream], frames: Sequence[Float32Array], expected: Float32Array
+    streams: Mapping[str, BackendStream],
+    frames: Sequence[Float32Array],
+    expected: Float32Array,
+    precision: str = "fp32",
 ) -> dict[str, float]:
     """Replay `frames` from zero buffers on every stream and compare.
 
@@ -22,21 +23,23 @@ def check_agreement(
         streams: The engines by name; reset before and after.
         frames: T frames, (1, 3, H, W) float32.
         expected: The reference's logits, (T, num_classes).
+        precision: The bundle's, which loosens what is accepted on its GPU.
 
     Returns:
         Largest difference as a share of the largest logit, by name.
 
     Raises:
-        VerificationError: An engine differs by more than TOLERANCE.
+        VerificationError: An engine differs by more than is accepted on its device.
     """
     differences = {
         name: largest_difference(replay(stream, frames), expected) for name, stream in streams.items()
     }
     for name, difference in differences.items():
-        if not difference <= TOLERANCE:  # also true for NaN
+        tolerance = tolerance_on(device_of(streams[name]), precision)
+        if not difference <= tolerance:  # also true for NaN
             raise VerificationError(
                 f"backend {name} differs from the reference by {difference:.1e} of the largest logit over "
-                f"{len(frames)} frames, {TOLERANCE:.0e} is accepted; nothing was timed; compile it again"
+                f"{len(frames)} frames, {tolerance:.0e} is accepted; nothing was timed; compile it again"
             )
     return differences
 

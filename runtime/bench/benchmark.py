@@ -46,12 +46,13 @@ def benchmark(
         VerificationError: An engine's logits are not the reference's; nothing was timed.
         BundleMismatchError: The bundle was made for another machine and no engine can run it here.
         MissingDependencyError: An engine that was asked for is not installed.
+        DeviceError: A GPU was demanded and cannot be used.
         SourceError: The video cannot be read.
         UsageError: An unknown engine, or an option that makes no sense.
     """
     options = options or BenchOptions()
     threads = bundle.manifest.threads if options.threads is None else options.threads
-    openers = backend_openers(options.backends or DEFAULT_BACKENDS, bundle, threads)
+    openers = backend_openers(options.backends or DEFAULT_BACKENDS, bundle, threads, options.device)
     openers.update(extra_engines or {})
     started_at = datetime.now().astimezone().isoformat(timespec="seconds")
     device, before = recognise_device(), read_device_state()

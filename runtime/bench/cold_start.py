@@ -54,13 +54,14 @@ class ColdStart(ColdStartReport):
         return self.load_ms + self.first_frame_ms
 
 
-def measure_cold_start(bundle: Bundle, backend: str, threads: int) -> ColdStart:
+def measure_cold_start(bundle: Bundle, backend: str, threads: int, device: str = "auto") -> ColdStart:
     """Start a process that loads `backend` and steps its first frames.
 
     Raises:
         TsmEdgeError: It failed.
     """
-    command = [sys.executable, "-m", CHILD_MODULE, str(bundle.path.resolve()), backend, str(threads)]
+    arguments = [str(bundle.path.resolve()), backend, str(threads), device]
+    command = [sys.executable, "-m", CHILD_MODULE, *arguments]
     start = time.perf_counter()
     # A file cannot fill up as a pipe does that nobody reads yet.
     with TemporaryFile() as errors, Popen(command, stdout=PIPE, stderr=errors) as child:

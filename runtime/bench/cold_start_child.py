@@ -1,6 +1,6 @@
 """The fresh process of `cold_start`.
 
-    python -m tsm_edge.runtime.bench.cold_start_child BUNDLE BACKEND THREADS
+    python -m tsm_edge.runtime.bench.cold_start_child BUNDLE BACKEND THREADS DEVICE
 
 Writes one line as soon as the first logits are there, then its report as JSON.
 """
@@ -22,13 +22,13 @@ __all__ = ["main"]
 FRAMES_UNTIL_STEADY = 5
 
 
-def main(path: str, backend_name: str, threads: str) -> None:
+def main(path: str, backend_name: str, threads: str, device: str) -> None:
     """Load, step, report."""
     bundle = Bundle.open(path)
     frames = noise_frames(bundle.manifest.model)
     frame = next(frames)
     memory_before, start = resident_memory_bytes(), time.perf_counter()
-    backend = open_backend(backend_name, bundle, int(threads))
+    backend = open_backend(backend_name, bundle, int(threads), device)
     loaded = time.perf_counter()
     stream = backend.open_stream()
     stream.step(frame)

@@ -31,9 +31,12 @@ class Engines:
     skipped: dict[str, str]
 
 
-def backend_openers(names: tuple[str, ...], bundle: Bundle, threads: int) -> dict[str, Opener]:
-    """How to open each of the runtime's backends, every one with the same number of threads."""
-    return {name: partial(open_backend, name, bundle, threads) for name in names}
+def backend_openers(
+    names: tuple[str, ...], bundle: Bundle, threads: int, device: str = "auto"
+) -> dict[str, Opener]:
+    """How to open each of the runtime's backends: the same number of threads for all, a device for the compiled one."""
+    devices = {name: device if name == "tvm" else "auto" for name in names}
+    return {name: partial(open_backend, name, bundle, threads, devices[name]) for name in names}
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from functools import partial
 
 from tsm_edge.bundle import Bundle
 from tsm_edge.errors import UsageError
-from tsm_edge.runtime.backends.base import BackendStream, Float32Array
+from tsm_edge.manifest import KernelRecord
+from tsm_edge.runtime.backends.base import BackendStream, Float32Array, device_of
 from tsm_edge.runtime.backends.table import BACKENDS
 from tsm_edge.runtime.bench.agreement import check_agreement
 from tsm_edge.runtime.bench.cold_start import ColdStart, measure_cold_start
@@ -83,6 +84,7 @@ def measure(setup: Setup) -> Measurements:
         BackendRecord(
             name=name,
             threads=setup.threads,
+            compute=_compute(setup, name),
             max_relative_error=differences[name],
             latency=timed.latencies[name],
             window=windows.get(name),
@@ -99,7 +101,9 @@ def measure(setup: Setup) -> Measurements:
 def _compare(setup: Setup) -> tuple[str, dict[str, float]]:
     setup.announce("comparing outputs with the reference")
     reference = reference_run(setup.bundle, setup.frames, setup.threads)
-    return reference.name, check_agreement(setup.streams, reference.frames, reference.logits)
+    return reference.name, check_agreement(
+        setup.streams, reference.frames, reference.logits, setup.bundle.manifest.precision
+    )
 
 
 def _cold_starts(setup: Setup) -> dict[str, ColdStart]:
@@ -107,7 +111,18 @@ def _cold_starts(setup: Setup) -> dict[str, ColdStart]:
         return {}
     setup.announce("starting each engine in a process of its own")
     names = [name for name in setup.streams if name in BACKENDS]
-    return {name: measure_cold_start(setup.bundle, name, setup.threads) for name in names}
+    return {
+        name: measure_cold_start(setup.bundle, name, setup.threads, _device(setup, name)) for name in names
+    }
+
+
+def _compute(setup: Setup, name: str) -> str:
+    """Which half of a bundle that has two computed; other bundles and engines have one."""
+    return str(getattr(setup.streams[name], "device", "")) if setup.bundle.manifest.target.gpu else ""
+
+
+def _device(setup: Setup, name: str) -> str:
+    return setup.options.device if name == "tvm" else "auto"
 
 
 def _time_interleaved(setup: Setup) -> _Timed:
@@ -182,8 +197,16 @@ def _check_profilable(setup: Setup) -> None:
 def _kernels(setup: Setup) -> dict[str, tuple[KernelTime, ...]]:
     if not setup.options.profile:
         return {}
-    records, streams = setup.bundle.manifest.kernels, _profiling_streams(setup)
-    return {name: profile_kernels(stream, setup.frames, records) for name, stream in streams.items()}
+    streams = _profiling_streams(setup)
+    return {
+        name: profile_kernels(stream, setup.frames, _calls(setup, device_of(setup.streams[name])))
+        for name, stream in streams.items()
+    }
+
+
+def _calls(setup: Setup, device: str) -> tuple[KernelRecord, ...]:
+    manifest = setup.bundle.manifest
+    return manifest.gpu.kernels if manifest.gpu and device.startswith("gpu") else manifest.kernels
 
 
 def _profiling_streams(setup: Setup) -> dict[str, ProfilingStream]:

@@ -16,6 +16,7 @@ class BenchOptions:
         backends: Engines in the order of the tables, the first is judged; empty takes tvm, and onnxruntime
             where it is installed.
         threads: The same for every engine; None takes the bundle's default.
+        device: Of the compiled engine: "auto", "cpu" or "gpu".
         num_frames: Frames that are timed.
         warmup: Frames before them that are not.
         num_segments: Length of the window that is recomputed for comparison.
@@ -29,6 +30,7 @@ class BenchOptions:
 
     backends: tuple[str, ...] = ()
     threads: int | None = None
+    device: str = "auto"
     num_frames: int = 200
     warmup: int = 20
     num_segments: int = 8

@@ -99,6 +99,7 @@ def _replay(path: str, connection: Connection, options: BenchOptions, affinity: 
     words = ["--json", "--frames", str(options.warmup + options.num_frames)]
     words += ["--threads", str(options.threads)] if options.threads else []
     words += ["--affinity"] if affinity else []
+    words += ["--device", options.device] if options.device != "auto" else []
     # A machine that emulates another one says so by this variable: then the record does, too.
     script = (
         f"cd {shlex.quote(path)} && exec ${{TSM_EDGE_EMULATOR:-}} ./{RUN_TOOL} . {' '.join(words)} </dev/null"

@@ -69,11 +69,15 @@ def test_report_names_every_kernel_its_rule_and_what_was_verified(small):
     assert sum(map(int, calls)) == len(manifest.kernels)
 
 
-def test_cross_target_is_named_with_its_note(small):
-    shown = small("--target", "jetson-nano").stdout
-    bundle = Bundle.open("dist/small-32px-jetson-nano-fp32")
-    assert TARGETS["jetson-nano"].note in " ".join(shown.split())
-    assert bundle.manifest.verification.method in shown
+def test_target_with_a_gpu_tells_of_both_halves(small):
+    shown = " ".join(small("--target", "jetson-nano", "--precision", "fp16").stdout.split())
+    manifest = Bundle.open("dist/small-32px-jetson-nano-fp16").manifest
+    assert TARGETS["jetson-nano"].description in shown
+    assert manifest.gpu is not None
+    assert f"{len(manifest.gpu.kernels)} launches for sm_53 and newer, PTX 6.5, at most " in shown
+    assert " registers, 0 bytes spilled; arena" in shown
+    assert f"processor {manifest.verification.method}" in shown
+    assert "GPU not run: this machine cannot run code for the target" in shown
 
 
 def test_raw_tvm_target(small):
@@ -87,13 +91,20 @@ def test_raw_tvm_target(small):
     ("arguments", "code", "said"),
     [
         ([], 2, "Missing option '--target'"),
-        (["--target", "jetson"], 2, "unknown target 'jetson'; choose one of host, android-arm64,"),
+        (["--target", "jetson"], 2, "unknown target 'jetson'; choose one of host, cuda, android-arm64,"),
         (
             ["--target", '{"kind":"llvm"}'],
             2,
             "missing required field `mtriple`; expected a TVM target such as",
         ),
-        (["--target", "host", "--precision", "int8"], 2, "'int8' is not 'fp32'"),
+        (["--target", "host", "--precision", "int8"], 2, "'int8' is not one of 'fp32', 'fp16'"),
+        (["--target", "host", "--precision", "fp16"], 2, "fp16 is arithmetic of GPUs and host uses none"),
+        (["--target", "host", "--arch", "sm_75"], 2, "--arch sm_75 goes with --target cuda"),
+        (
+            ["--target", "cuda", "--arch", "sm_35"],
+            2,
+            "unknown GPU architecture 'sm_35'; choose one of sm_53,",
+        ),
         (["--target", "host", "--threads", "0"], 2, "0 is not in the range 1<=x<=64"),
         (["--target", "host", "--model", "vgg"], 2, "unknown model 'vgg'; choose one of mobilenetv2,"),
         (["--target", "host", "--model", "resnet18", "--checkpoint", "x.pth"], 2, "give one"),

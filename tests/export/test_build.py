@@ -111,8 +111,9 @@ def test_more_cores_than_the_library_starts_threads_are_no_error(exported_once, 
 
 
 def test_target_and_its_note_travel(bundle_for):
-    target = bundle_for("jetson-nano").manifest.target
-    assert target == TARGETS["jetson-nano"]
+    assert bundle_for("jetson-nano").manifest.target == TARGETS["jetson-nano"]
+    target = bundle_for("galaxy-note8").manifest.target
+    assert target == TARGETS["galaxy-note8"]
     assert target.note
 
 
@@ -132,7 +133,8 @@ def test_kernel_that_no_rule_schedules_is_named_and_refused_when_strict(tmp_path
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"precision": "int8"}, "unknown precision 'int8'; choose one of fp32"),
+        ({"precision": "int8"}, "unknown precision 'int8'; choose one of fp32, fp16"),
+        ({"precision": "fp16"}, "fp16 is arithmetic of GPUs and host uses none; take fp32"),
         ({"threads": 0}, "0 threads; choose 1 to 64"),
         ({"threads": 65}, "65 threads"),
         ({"threads": -1}, "-1 threads"),

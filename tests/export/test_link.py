@@ -13,7 +13,16 @@ from tsm_edge.errors import CompileError
 from tsm_edge.export.codegen import write_object
 from tsm_edge.export.kernels.machine import machine_of
 from tsm_edge.export.kernels.rules import lower_layer
-from tsm_edge.export.link import BIONIC_LIBC, DRIVER_SOURCES, MAX_PAGE_SIZE, c_source, link_library
+from tsm_edge.export.link import (
+    BIONIC_LIBC,
+    DRIVER_SOURCES,
+    GPU_LIBC,
+    GPU_SOURCES,
+    MAX_PAGE_SIZE,
+    NO_GPU_SOURCES,
+    c_source,
+    link_library,
+)
 from tsm_edge.targets import TARGETS, host_target
 
 NAMES = ["host", *(name for name, target in TARGETS.items() if target.libc != "darwin")]
@@ -70,7 +79,7 @@ def java_names():
 def test_library_shows_the_headers_functions_and_nothing_else(bundle, library):
     header = (bundle.path / C_HEADER).read_text()
     declared = set(re.findall(r"^TSM_API [^(]*\b(tsm_\w+)\(", header, re.MULTILINE))
-    assert len(declared) == 19
+    assert len(declared) == 21
     assert library.shown == declared | (java_names() if bundle.manifest.target.libc == "bionic" else set())
 
 
@@ -80,8 +89,10 @@ def test_library_asks_for_what_the_device_has(bundle, library):
         assert library.undefined <= set(BIONIC_LIBC)
         assert library.versions == []
         return
-    assert library.needed <= GLIBC_LIBRARIES
-    assert library.undefined <= {*BIONIC_LIBC, *GLIBC_START}
+    has_gpu = bundle.manifest.target.gpu is not None
+    assert library.needed <= GLIBC_LIBRARIES | ({"libdl.so.2"} if has_gpu else set())
+    assert library.undefined <= {*BIONIC_LIBC, *GLIBC_START, *(GPU_LIBC if has_gpu else ())}
+    assert has_gpu == ("dlopen" in library.undefined)
     numbers = [tuple(map(int, version.removeprefix("GLIBC_").split("."))) for version in library.versions]
     assert numbers
     assert max(numbers) <= (2, 17)
@@ -111,11 +122,15 @@ def test_android_finds_symbols_by_the_old_hash_and_the_new_one(bundle, library):
         assert {".hash", ".gnu.hash"} <= library.sections
 
 
-def test_run_tool_of_a_cross_target_needs_the_kernel_alone(bundle):
+def test_run_tool_of_a_cross_target_needs_the_kernel_alone_or_the_gpus_loader(bundle):
     tool = Library(bundle.path / RUN_TOOL)
     assert (bundle.path / RUN_TOOL).stat().st_mode & 0o111 == 0o111
     native = bundle.manifest.target.architecture == host_target().architecture
-    if not (native and bundle.manifest.target.libc == "gnu"):
+    if bundle.manifest.target.gpu:  # a static program could not load the GPU's driver
+        assert tool.needed <= GLIBC_LIBRARIES | {"libdl.so.2"}
+        numbers = [tuple(map(int, name.removeprefix("GLIBC_").split("."))) for name in tool.versions]
+        assert max(numbers) <= (2, 17)
+    elif not (native and bundle.manifest.target.libc == "gnu"):
         assert tool.needed == set()
         assert tool.of_type("PT_INTERP") == []
 
@@ -150,12 +165,22 @@ def test_linkers_complaint_is_one_line(refused, target, source, said):
     assert said in refused(source, target)
 
 
-def test_loader_of_the_emulated_tests_has_what_bionic_is_asked_for_and_no_more():
+def test_loader_of_the_emulated_tests_has_what_libc_is_asked_for_and_no_more():
     loader = (Path(__file__).parents[1] / "load_elf.h").read_text()
     names = loader.partition("#define NAMES(X)")[2].partition("#define ENTRY")[0]
-    assert sorted(re.findall(r"X\((\w+)\)", names)) == sorted(BIONIC_LIBC)
+    bionic, _, of_a_gpu = names.partition("#define GPU_NAMES(X)")
+    assert sorted(re.findall(r"X\((\w+)\)", bionic)) == sorted(BIONIC_LIBC)
+    assert sorted(re.findall(r"X\((\w+)\)", of_a_gpu)) == sorted(GPU_LIBC)
 
 
 def test_sources_travel_with_the_package():
-    for name in (*DRIVER_SOURCES, "tsm_edge.h", "tsm_plan.h", "tsm_run.c"):
+    for name in (
+        *DRIVER_SOURCES,
+        *GPU_SOURCES,
+        *NO_GPU_SOURCES,
+        "tsm_gpu_plan.h",
+        "tsm_edge.h",
+        "tsm_plan.h",
+        "tsm_run.c",
+    ):
         assert c_source(name).is_file()

@@ -9,6 +9,7 @@ from tsm_edge.targets.table import _TABLE
 ASKED_FOR = {
     "jetson-nano",
     "jetson-nano-cpu",
+    "jetson-orin-nano",
     "jetson-orin-nano-cpu",
     "galaxy-note8",
     "galaxy-note8-exynos",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tsm_edge.cli.options import device_option
 from tsm_edge.cli.remote_options import connect, remote_options
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = ["command"]
 @click.option(
     "--threads", type=click.IntRange(min=1), help="The same for every engine; default: the bundle's."
 )
+@device_option
 @click.option(
     "--frames",
     "num_frames",

@@ -19,6 +19,7 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--target", required=True, metavar="T", help="A name that `tsm-edge targets` lists, or TVM target JSON."
 )
+@click.option("--arch", metavar="SM", help="For --target cuda, the oldest GPU, such as sm_75, the default.")
 @click.option("--model", "name", metavar="NAME", help="Network to build, see `tsm-edge export --help`.")
 @click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read, or what `fetch` has.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
@@ -33,10 +34,10 @@ PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32"]),
+    type=click.Choice(["fp32", "fp16"]),
     default="fp32",
     show_default=True,
-    help="Arithmetic of the kernels.",
+    help="Arithmetic of the kernels; fp16 on GPUs alone.",
 )
 @click.option(
     "--threads",
@@ -55,6 +56,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
     target: str,
+    arch: str | None,
     name: str | None,
     checkpoint: Path | None,
     labels: Path | None,
@@ -73,7 +75,7 @@ def command(
     """
     from tsm_edge.targets import parse_target
 
-    where = parse_target(target)
+    where = parse_target(target, arch)
     from tsm_edge.export import STAGES, compile_bundle, default_output, open_model
 
     with _progress(("load model", *STAGES)) as on_stage:
@@ -134,6 +136,7 @@ def _show(report: "CompileReport") -> None:
         "network": f"{manifest.model.name}, {manifest.precision}, {manifest.model.weights_note or 'trained weights'}",
         "memory": f"arena {manifest.arena_bytes / 1e6:.1f} MB, weights {manifest.weight_bytes / 1e6:.1f} MB, "
         f"state {manifest.model.state.size_bytes / 1024:.1f} KiB a stream",
+        "gpu": _gpu(report),
         "verified": _verified(report),
         "seconds": f"{sum(report.seconds.values()):.1f} ("
         + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
@@ -144,7 +147,27 @@ def _show(report: "CompileReport") -> None:
     if manifest.target.note:
         rows["note"] = manifest.target.note
     for label, text in rows.items():
+        if not text:
+            continue
         click.echo(f"{label:<9}{text}")
+
+
+def _gpu(report: "CompileReport") -> str:
+    """What the GPU half is made of, and what NVIDIA's assembler says of it."""
+    gpu = report.bundle.manifest.gpu
+    if gpu is None:
+        return ""
+    needs = gpu.resources.values()
+    assembled = (
+        f"at most {max(each.registers for each in needs)} registers, "
+        f"{sum(each.spill_bytes for each in needs)} bytes spilled"
+        if needs
+        else "not assembled here: pip install 'tsm-edge[cuda]' brings ptxas"
+    )
+    return (
+        f"{len(gpu.kernels)} launches for {gpu.arch} and newer, PTX {gpu.ptx_version}, {assembled}; "
+        f"arena {gpu.arena_bytes / 1e6:.1f} MB, weights {gpu.weight_bytes / 1e6:.1f} MB"
+    )
 
 
 def _tuned(report: "CompileReport") -> str:
@@ -159,11 +182,17 @@ def _tuned(report: "CompileReport") -> str:
 def _verified(report: "CompileReport") -> str:
     verification = report.bundle.manifest.verification
     if verification.max_relative_error is None:
-        return verification.method
-    return (
-        f"{verification.method}: {verification.num_frames} frames equal ONNX Runtime's within "
-        f"{verification.max_relative_error:.1e} of the largest logit"
-    )
+        processor = verification.method
+    else:
+        processor = (
+            f"{verification.method}: {verification.num_frames} frames equal ONNX Runtime's within "
+            f"{verification.max_relative_error:.1e} of the largest logit"
+        )
+    if not verification.gpu_method:
+        return processor
+    error = verification.gpu_max_relative_error
+    equal = "" if error is None else f" within {error:.1e}"
+    return f"processor {processor}; GPU {verification.gpu_method}{equal}"
 
 
 def _show_kernels(report: "CompileReport") -> None:

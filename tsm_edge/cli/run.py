@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tsm_edge.cli.exits import EXIT_INTERRUPTED
+from tsm_edge.cli.options import device_option
 
 if TYPE_CHECKING:
     from tsm_edge.runtime.prediction import Prediction
@@ -23,6 +24,7 @@ csi://0 (Jetson), live+file.mp4 (a file in the role of a camera).
 @click.option("--source", required=True, help="Camera, video, pictures or address; see below.")
 @click.option("--backend", default="tvm", show_default=True, help="tvm, onnxruntime or torch.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: what the bundle was compiled for.")
+@device_option
 @click.option("--json", "json_path", type=click.Path(), help="Write JSON lines; - is standard output.")
 @click.option("--logits", is_flag=True, help="Put the raw logits into the JSON lines.")
 @click.option("--output", type=click.Path(), help="Write an annotated video, such as annotated.mp4.")
@@ -36,6 +38,7 @@ def command(
     source: str,
     backend: str,
     threads: int | None,
+    device: str,
     json_path: str | None,
     logits: bool,
     output: str | None,
@@ -53,6 +56,7 @@ def command(
         source,
         backend=backend,
         threads=threads,
+        device=device,
         json_path=json_path,
         logits=logits,
         output=output,
@@ -106,7 +110,7 @@ def _rows(summary: "RunSummary", written: list[str]) -> list[tuple[str, str]]:
     labels = ", ".join(f"{label} ({count})" for label, count in summary.labels.items())
     rows = [
         ("model", f"{summary.model}{note}"),
-        ("backend", f"{summary.backend}, {threads}"),
+        ("backend", f"{summary.backend}, {summary.device if summary.device != 'cpu' else threads}"),
         ("source", summary.source),
         ("frames", f"{summary.frames} predicted, {summary.dropped} dropped"),
         *((f"{stage}, median", f"{value:.2f} ms") for stage, value in summary.latency_ms.items()),

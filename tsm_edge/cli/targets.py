@@ -10,11 +10,17 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(name: str | None, as_json: bool) -> None:
     """List the targets, or show one."""
+    from dataclasses import replace
+
     import msgspec
 
-    from tsm_edge.targets import TARGETS, get_target, host_target
+    from tsm_edge.targets import TARGETS, cuda_target, get_target, host_target
 
-    chosen = [get_target(name)] if name else [host_target(), *TARGETS.values()]
+    chosen = (
+        [get_target(name)]
+        if name
+        else [host_target(), replace(cuda_target(), name="cuda"), *TARGETS.values()]
+    )
     if as_json:
         text = msgspec.json.encode(chosen[0] if name else chosen)
         click.echo(msgspec.json.format(text, indent=2).decode())
@@ -30,9 +36,16 @@ def _show(fields: dict[str, object]) -> None:
 
     table = Table.grid("key", "value", padding=(0, 2))
     for key, value in fields.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        table.add_row(key, "-" if text in ("", None) else str(text))
+        table.add_row(key, _text(value))
     Console(markup=False, highlight=False).print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return "\n".join(f"{key} {_text(each)}" for key, each in value.items())
+    return "-" if value in ("", None) else str(value)
 
 
 def _list(targets: list[dict[str, object]]) -> None:

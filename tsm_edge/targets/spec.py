@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tsm_edge.targets.gpu import GpuSpec
+
 __all__ = ["Libc", "TargetSpec"]
 
 Libc = Literal["gnu", "bionic", "darwin"]
@@ -22,6 +24,7 @@ class TargetSpec:
         threads: Default number of threads, the physical big cores.
         libc: "gnu" links against glibc 2.17 symbols at most, "bionic" against Android's unversioned ones;
             "darwin" makes a static library for Xcode to link.
+        gpu: The GPU that bundles carry kernels for beside those for the processor; None: not used.
         latency_target_ms: What a frame may take on this device, if somebody promised it.
         device_match: Substrings of the device's own name by which a benchmark knows it is on it.
         note: What a report must say, such as a half that is missing.
@@ -39,6 +42,7 @@ class TargetSpec:
     l2_bytes: int
     threads: int
     libc: Libc = "gnu"
+    gpu: GpuSpec | None = None
     latency_target_ms: float | None = None
     device_match: tuple[str, ...] = ()
     note: str = ""

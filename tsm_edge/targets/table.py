@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from tsm_edge.targets.gpu import JETSON_NANO_GPU, JETSON_ORIN_NANO_GPU
 from tsm_edge.targets.spec import TargetSpec
 
 __all__ = ["TARGETS"]
+
+# ARMv8.2 cores of 2018 and later.
+DOT_PRODUCTS = ("+neon", "+dotprod", "+fullfp16")
 
 
 def _aarch64(name: str, cpu: str, description: str, **fields: Any) -> TargetSpec:
@@ -51,6 +55,20 @@ def _jetson_nano(name: str, description: str, **fields: Any) -> TargetSpec:
     )
 
 
+def _jetson_orin_nano(name: str, description: str, **fields: Any) -> TargetSpec:
+    return _aarch64(
+        name,
+        "cortex-a78ae",
+        description,
+        features=DOT_PRODUCTS,
+        l1d_bytes=64 << 10,
+        threads=6,
+        device_match=("Orin Nano",),
+        source="NVIDIA Jetson Orin Nano data sheet DS-11105",
+        **fields,
+    )
+
+
 def _x86_64(level: int, vector_bits: int, registers: int, description: str) -> TargetSpec:
     """A psABI microarchitecture level; caches are those of the smallest common cores of that level."""
     return TargetSpec(
@@ -69,27 +87,20 @@ def _x86_64(level: int, vector_bits: int, registers: int, description: str) -> T
     )
 
 
-# ARMv8.2 cores of 2018 and later.
-DOT_PRODUCTS = ("+neon", "+dotprod", "+fullfp16")
-
 _TABLE = (
     _jetson_nano(
         "jetson-nano",
-        "NVIDIA Jetson Nano (CPU; GPU half to come)",
+        "NVIDIA Jetson Nano, GPU (else four Cortex-A57)",
+        gpu=JETSON_NANO_GPU,
         latency_target_ms=13.0,  # Lin, Gan and Han, TSM, abstract of the journal version: on the Nano's GPU
-        note="the GPU half does not exist yet: this bundle runs on the four Cortex-A57 cores",
     ),
     _jetson_nano("jetson-nano-cpu", "NVIDIA Jetson Nano, four Cortex-A57 cores"),
-    _aarch64(
-        "jetson-orin-nano-cpu",
-        "cortex-a78ae",
-        "NVIDIA Jetson Orin Nano, six Cortex-A78AE cores",
-        features=DOT_PRODUCTS,
-        l1d_bytes=64 << 10,
-        threads=6,
-        device_match=("Orin Nano",),
-        source="NVIDIA Jetson Orin Nano data sheet DS-11105",
+    _jetson_orin_nano(
+        "jetson-orin-nano",
+        "NVIDIA Jetson Orin Nano, GPU (else six A78AE)",
+        gpu=JETSON_ORIN_NANO_GPU,
     ),
+    _jetson_orin_nano("jetson-orin-nano-cpu", "NVIDIA Jetson Orin Nano, six Cortex-A78AE cores"),
     _galaxy_note8(
         "galaxy-note8",
         "cortex-a73",

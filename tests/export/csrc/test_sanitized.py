@@ -15,7 +15,7 @@ from c_interface import STATUSES
 from tsm_edge.bundle import GOLDEN_FRAMES, GOLDEN_LOGITS
 from tsm_edge.export.codegen import write_object
 from tsm_edge.export.driver_source import plan_source
-from tsm_edge.export.link import DRIVER_SOURCES, RUN_SOURCES
+from tsm_edge.export.link import DRIVER_SOURCES, NO_GPU_SOURCES, RUN_SOURCES
 from tsm_edge.export.plan import plan_network
 from tsm_edge.export.zig import c_source
 from tsm_edge.specs import PreprocessSpec
@@ -53,7 +53,12 @@ def build(parts):
 
     @cache
     def build_(name, *sources, sanitizers=SANITIZERS):
-        inputs = [parts / "plan.c", *map(c_source, DRIVER_SOURCES), *sources, parts / "kernels.o"]
+        inputs = [
+            parts / "plan.c",
+            *map(c_source, (*DRIVER_SOURCES, *NO_GPU_SOURCES)),
+            *sources,
+            parts / "kernels.o",
+        ]
         options = [
             *WARNINGS,
             *sanitizers,

@@ -50,6 +50,7 @@ int use(const char *path, const float *frame, float *logits, float *state, doubl
   if (status == TSM_OK) status = tsm_stream_reset(stream);
   if (status == TSM_OK) status = tsm_stream_load(stream, state);
   if (status == TSM_OK && !tsm_model_device(model)) status = TSM_ERROR_DEVICE;
+  if (tsm_model_num_calls(model) != info.num_calls || !tsm_model_call_name(model, 0)) status = TSM_ERROR_ARGUMENT;
   tsm_stream_destroy(stream);
   tsm_model_close(other);
   tsm_model_close(model);

@@ -102,6 +102,19 @@ def test_options_change_no_answer(library, path, open_with, answers, threads, de
     assert os.sched_getaffinity(0) == before
 
 
+def test_calls_of_a_model_on_the_processor_are_the_librarys(library, path, open_with):
+    model, info = open_with(weights_path=path)[0], Info()
+    library.tsm_get_info(ctypes.byref(info))
+    assert library.tsm_model_num_calls(model) == info.num_calls > 0
+    names = [library.tsm_model_call_name(model, index) for index in range(info.num_calls)]
+    assert names == [library.tsm_call_name(index) for index in range(info.num_calls)]
+    assert all(names)
+    for index in (-1, info.num_calls):
+        assert library.tsm_model_call_name(model, index) is None
+    assert library.tsm_model_call_name(None, 0) is None
+    assert library.tsm_model_num_calls(None) == STATUSES["argument"]
+
+
 def test_gpu_that_the_library_knows_nothing_of(path, open_with):
     model, status, message = open_with(weights_path=path, device=DEVICES["gpu"])
     assert (model, status) == (None, STATUSES["device"])
