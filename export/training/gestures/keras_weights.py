@@ -49,7 +49,7 @@ def read_keras_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(os.fspath(path)) as file:
             whole: Any = file
-            (whole["model_weights"] if "model_weights" in whole else whole).visititems(keep)
+            whole.get("model_weights", whole).visititems(keep)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {path} as Keras' weights ({error}); give an .h5 file") from error
     return arrays
