@@ -31,6 +31,7 @@ POSE_SIZE = 9
 
 # What a fully bent finger's three joints bend by, radians.
 _FULL_BEND = (1.5, 1.75, 1.15)
+_THUMB_BEND = (0.0, 0.7, 1.25)  # of its three joints, for a bend of 1
 _THUMB_TWIST = -1.0  # the thumb's pad faces the fingers, not the palm's side
 
 
@@ -111,40 +112,48 @@ def _thumb_frame(abduction: Tensor, opposition: Tensor) -> Tensor:
 def _joints(pose: Tensor, sizes: HandSizes) -> tuple[Tensor, Tensor, Tensor]:
     """Starts (N, 16, 3), frames (N, 16, 3, 3) and scales (N, 16, 3) of palm, fingers, thumb, in the palm's frame."""
     n = len(pose)
-    zero = pose.new_zeros(n)
-    starts, frames = [pose.new_zeros(n, 3)], [matrices(about_x(zero))]
-    along = [torch.ones_like(zero)]
-    for finger, chain in enumerate(FINGERS):
-        bend, spread = pose[:, finger], pose[:, 5]
-        # Bent fingers cannot spread: their joints' sides hold them.
-        side = SPREADS[finger] * spread * 1.6 * (1 - 0.8 * bend.clamp(0, 1))
-        at = pose.new_tensor(BONES[chain[0]].start).expand(n, 3)
-        angle = zero
-        length = sizes.finger_lengths[:, finger]
-        for joint, index in enumerate(chain):
-            share = pose[:, 4] if joint else 1.0
-            angle = angle + bend * _FULL_BEND[joint] * share
-            frame = matrices(compose(about_z(-side), about_x(angle)))
-            starts.append(at)
-            frames.append(frame)
-            along.append(length)
-            at = at + frame[:, :, 1] * (BONES[index].length * length)[:, None]
-    at = pose.new_tensor(BONES[THUMB[0]].start).expand(n, 3)
-    base = _thumb_frame(pose[:, 6], pose[:, 7])
-    length = sizes.finger_lengths[:, 4]
-    for joint in range(3):
-        bend = pose[:, 8] * (0.0, 0.7, 1.0)[joint] + (0.25 * pose[:, 8] if joint == 2 else 0.0)
-        base = base @ matrices(about_x(bend))
-        starts.append(at)
-        frames.append(base)
-        along.append(length)
-        at = at + base[:, :, 1] * (THUMB_LENGTHS[joint] * length)[:, None]
-    wide = sizes.widths[:, None].expand(-1, len(along))
+    finger_starts, finger_frames = _fingers(pose, sizes.finger_lengths[:, :4])
+    thumb_starts, thumb_frames = _thumb(pose, sizes.finger_lengths[:, 4])
+    palm_start = pose.new_zeros(n, 1, 3)
+    palm_frame = torch.eye(3, device=pose.device).expand(n, 1, 3, 3)
+    along = torch.cat((torch.ones_like(pose[:, :1]), sizes.finger_lengths.repeat_interleave(3, dim=1)), dim=1)
+    wide = sizes.widths[:, None].expand_as(along)
     return (
-        torch.stack(starts, dim=1),
-        torch.stack(frames, dim=1),
-        torch.stack((wide, torch.stack(along, dim=1), wide), -1),
+        torch.cat((palm_start, finger_starts, thumb_starts), dim=1),
+        torch.cat((palm_frame, finger_frames, thumb_frames), dim=1),
+        torch.stack((wide, along, wide), dim=-1),
     )
+
+
+def _fingers(pose: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Of four fingers, three joints each: starts (N, 12, 3) and frames (N, 12, 3, 3)."""
+    bend, spread = pose[:, :4], pose[:, 5:6]
+    # Bent fingers cannot spread: their joints' sides hold them.
+    side = pose.new_tensor(SPREADS) * spread * 1.6 * (1 - 0.8 * bend.clamp(0, 1))
+    at = pose.new_tensor([BONES[chain[0]].start for chain in FINGERS]).expand(len(pose), 4, 3)
+    angle = torch.zeros_like(bend)
+    starts, frames = [], []
+    for joint, full in enumerate(_FULL_BEND):
+        angle = angle + bend * full * (pose[:, 4:5] if joint else 1.0)
+        frame = matrices(compose(about_z(-side), about_x(angle)))
+        starts.append(at)
+        frames.append(frame)
+        resting = pose.new_tensor([BONES[chain[joint]].length for chain in FINGERS])
+        at = at + frame[..., 1] * (resting * lengths)[..., None]
+    return torch.stack(starts, dim=2).flatten(1, 2), torch.stack(frames, dim=2).flatten(1, 2)
+
+
+def _thumb(pose: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the thumb's three joints: starts (N, 3, 3) and frames (N, 3, 3, 3)."""
+    at = pose.new_tensor(BONES[THUMB[0]].start).expand(len(pose), 3)
+    frame = _thumb_frame(pose[:, 6], pose[:, 7])
+    starts, frames = [], []
+    for share, resting in zip(_THUMB_BEND, THUMB_LENGTHS, strict=True):
+        frame = frame @ matrices(about_x(pose[:, 8] * share))
+        starts.append(at)
+        frames.append(frame)
+        at = at + frame[..., 1] * (resting * length)[:, None]
+    return torch.stack(starts, dim=1), torch.stack(frames, dim=1)
 
 
 def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -6,6 +6,7 @@ exact everywhere, so a GPU draws what a CPU draws.
 Source: the finaliser of SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -41,6 +42,7 @@ class ClipRandom:
         self._key = _hash(_hash(start * _GOLDEN) + (clips + 1) * _GOLDEN)
         self._drawn = 0
         self._table = self._block(0)
+        self._normals = _normal(self._table)
 
     def __len__(self) -> int:
         return len(self._key)
@@ -53,7 +55,8 @@ class ClipRandom:
     def rows(self, chosen: Tensor) -> "ClipRandom":
         """The numbers of some clips, from where this object stands on; `chosen` are row numbers, (M,), int64."""
         part = object.__new__(ClipRandom)
-        part._key, part._drawn, part._table = self._key[chosen], self._drawn, self._table[chosen]
+        part._key, part._drawn = self._key[chosen], self._drawn
+        part._table, part._normals = self._table[chosen], self._normals[chosen]
         return part
 
     def skip(self, count: int) -> None:
@@ -62,12 +65,8 @@ class ClipRandom:
 
     def unit(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), (N, *shape), float32."""
-        count = math.prod(shape)
-        while self._drawn + count > self._table.shape[1]:
-            self._table = torch.cat((self._table, self._block(self._table.shape[1])), dim=1)
-        drawn = self._table[:, self._drawn : self._drawn + count]
-        self._drawn += count
-        return drawn.reshape(len(self), *shape)
+        columns = self._columns(shape)
+        return self._table[:, columns].reshape(len(self), *shape)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Uniform in [low, high), (N, *shape)."""
@@ -79,9 +78,8 @@ class ClipRandom:
 
     def normal(self, deviation: float, *shape: int) -> Tensor:
         """Normal about 0, cut at three deviations, (N, *shape)."""
-        radius = torch.sqrt(-2.0 * torch.log(self.unit(*shape) + 2.0**-25))
-        angle = self.unit(*shape) * (2 * math.pi)
-        return (radius * torch.cos(angle)).clamp(-3, 3) * deviation
+        columns = self._columns(shape)
+        return (self._normals[:, columns] * deviation).reshape(len(self), *shape)
 
     def chance(self, probability: float, *shape: int) -> Tensor:
         """True with this probability, (N, *shape), bool."""
@@ -89,11 +87,31 @@ class ClipRandom:
 
     def pick(self, weights: Sequence[float], *shape: int) -> Tensor:
         """Indices drawn with these weights, (N, *shape), int64."""
-        bounds = torch.tensor(weights, dtype=torch.float64).cumsum(0)
-        bounds = (bounds / bounds[-1])[:-1].to(self.device, torch.float32)
+        bounds = _bounds(tuple(weights), self.device)
         return (self.unit(*shape)[..., None] >= bounds).sum(-1)
+
+    def _columns(self, shape: tuple[int, ...]) -> slice:
+        """The next columns of both tables."""
+        count = math.prod(shape)
+        while self._drawn + count > self._table.shape[1]:
+            block = self._block(self._table.shape[1])
+            self._table = torch.cat((self._table, block), dim=1)
+            self._normals = torch.cat((self._normals, _normal(block)), dim=1)
+        self._drawn += count
+        return slice(self._drawn - count, self._drawn)
 
     def _block(self, start: int) -> Tensor:
         counters = torch.arange(start, start + _COLUMNS, device=self._key.device) * _GOLDEN
         bits = _hash(self._key[:, None] + counters)
         return ((bits >> 40) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+
+
+def _normal(unit: Tensor) -> Tensor:
+    """Normal numbers of uniform ones, cut at three deviations."""
+    return torch.erfinv(unit * 2 - (1 - 2.0**-24)).mul_(math.sqrt(2)).clamp_(-3, 3)
+
+
+@functools.lru_cache(maxsize=256)
+def _bounds(weights: tuple[float, ...], device: torch.device) -> Tensor:
+    bounds = torch.tensor(weights, dtype=torch.float64).cumsum(0)
+    return (bounds / bounds[-1])[:-1].to(device, torch.float32)

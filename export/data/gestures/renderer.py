@@ -68,6 +68,11 @@ class GestureBatch:
     labels: Tensor
     dense: DenseLabels
 
+    def rows(self, start: int, end: int) -> "GestureBatch":
+        """Some of the clips."""
+        dense = {f.name: getattr(self.dense, f.name)[start:end] for f in fields(DenseLabels)}
+        return GestureBatch(self.clips[start:end], self.labels[start:end], DenseLabels(**dense))
+
 
 class GestureGenerator:
     """An endless, numbered supply of made clips: clip `i` of a seed and world is always the same.
@@ -109,7 +114,7 @@ class GestureGenerator:
         self.seed, self.num_frames, self.size = seed, num_frames, size
         self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
         self.device = torch.device(device)
-        self.chunk = chunk or (16 if self.device.type == "cpu" else 256)
+        self.chunk = chunk or (16 if self.device.type == "cpu" else 1024)
         # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
         self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
         shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)

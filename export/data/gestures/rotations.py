@@ -3,17 +3,39 @@
 Axes: x to the right of the picture, y up, z to the camera.
 """
 
+import functools
+
 import torch
 from torch import Tensor
 
 __all__ = ["about_x", "about_y", "about_z", "compose", "frame_from_axis", "matrices", "slerp"]
 
 
+# e_i e_j = sum over k of _PRODUCT[i][j][k] e_k for the units 1, i, j, k.
+_PRODUCT = (
+    ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)),
+    ((0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1), (0, 0, -1, 0)),
+    ((0, 0, 1, 0), (0, 0, 0, -1), (-1, 0, 0, 0), (0, 1, 0, 0)),
+    ((0, 0, 0, 1), (0, 0, 1, 0), (0, -1, 0, 0), (-1, 0, 0, 0)),
+)
+
+
+@functools.lru_cache(maxsize=8)
+def _product(device: torch.device) -> Tensor:
+    return torch.tensor(_PRODUCT, dtype=torch.float32, device=device).flatten(1)
+
+
+@functools.lru_cache(maxsize=24)
+def _place(axis: int, device: torch.device) -> Tensor:
+    """Where cosine and sine of half the angle stand, (2, 4)."""
+    place = torch.zeros(2, 4)
+    place[0, 0] = place[1, 1 + axis] = 1.0
+    return place.to(device)
+
+
 def _about(axis: int, angle: Tensor) -> Tensor:
-    q = angle.new_zeros(*angle.shape, 4)
-    q[..., 0] = torch.cos(angle / 2)
-    q[..., 1 + axis] = torch.sin(angle / 2)
-    return q
+    half = angle * 0.5
+    return torch.stack((half.cos(), half.sin()), dim=-1) @ _place(axis, angle.device)
 
 
 def about_x(angle: Tensor) -> Tensor:
@@ -35,17 +57,9 @@ def compose(*rotations: Tensor) -> Tensor:
     """The product of quaternions (..., 4); the last is applied first."""
     result = rotations[0]
     for q in rotations[1:]:
-        w1, x1, y1, z1 = result.unbind(-1)
-        w2, x2, y2, z2 = q.unbind(-1)
-        result = torch.stack(
-            (
-                w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
-                w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
-                w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2,
-                w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
-            ),
-            dim=-1,
-        )
+        # As one product of matrices: many small operations would cost more than their arithmetic.
+        left = torch.unflatten(result @ _product(result.device), -1, (4, 4))
+        result = (q[..., None, :] @ left)[..., 0, :]
     return result
 
 
@@ -62,13 +76,24 @@ def slerp(a: Tensor, b: Tensor, amount: Tensor) -> Tensor:
 
 def matrices(q: Tensor) -> Tensor:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
-    w, x, y, z = q.unbind(-1)
-    rows = (
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    pairs = (q[..., :, None] * q[..., None, :]).flatten(-2)
+    return torch.unflatten(pairs @ _entries(q.device), -1, (3, 3))
+
+
+@functools.lru_cache(maxsize=8)
+def _entries(device: torch.device) -> Tensor:
+    """How a matrix' nine entries are made of the products of w, x, y, z with each other, (16, 9)."""
+    w, x, y, z = range(4)
+    entries = (
+        ((w, w, 1), (x, x, 1), (y, y, -1), (z, z, -1)), ((x, y, 2), (w, z, -2)), ((x, z, 2), (w, y, 2)),
+        ((x, y, 2), (w, z, 2)), ((w, w, 1), (x, x, -1), (y, y, 1), (z, z, -1)), ((y, z, 2), (w, x, -2)),
+        ((x, z, 2), (w, y, -2)), ((y, z, 2), (w, x, 2)), ((w, w, 1), (x, x, -1), (y, y, -1), (z, z, 1)),
     )  # fmt: skip
-    return torch.unflatten(torch.stack(rows, dim=-1), -1, (3, 3))
+    table = torch.zeros(4, 4, 9)
+    for place, terms in enumerate(entries):
+        for first, second, factor in terms:
+            table[first, second, place] = factor
+    return table.flatten(0, 1).to(device)
 
 
 def frame_from_axis(y_axis: Tensor, x_hint: Tensor) -> Tensor:

@@ -110,6 +110,7 @@ def _model(init: str | None, size: int, mode: ShiftMode, seed: int) -> ClipModel
 def _device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("torch sees no GPU here; give --device cpu")
+    torch.backends.cudnn.benchmark = True  # sizes never change
     return torch.device(name)
 
 

@@ -24,6 +24,10 @@ from tsm_edge.export.training.schedule import cosine_factor
 __all__ = ["GestureTraining", "Plan", "Progress"]
 
 
+_CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
+_STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A run's settings; a run that goes on must have the same.
@@ -98,7 +102,8 @@ class GestureTraining:
         if model.spec.labels != GESTURE_LABELS:
             given = len(model.spec.labels)
             raise TrainingError(f"a model of {given} labels cannot learn the {len(GESTURE_LABELS)} gestures")
-        self.model, self.plan, self.device, self.step = model.to(device), plan, device, 0
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.plan, self.device, self.step = plan, device, 0
         self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
         self.average = MovingAverage(model.backbone, plan.ema_decay)
         self._features: list[Tensor] = []
@@ -113,6 +118,8 @@ class GestureTraining:
         }
         self._spread = GestureGenerator(world, num_frames=8, **settings)
         self._dense = GestureGenerator(world, num_frames=16, fps=(6, 15), **settings)
+        self._made: GestureBatch | None = None
+        self._block = (-1, 0)
         self._optimizer = self._make_optimizer()
         self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
 
@@ -171,12 +178,23 @@ class GestureTraining:
         return self.average.tensors
 
     def _batch(self, step: int) -> GestureBatch:
-        """Which clips a step sees follows from its number alone."""
-        chosen = torch.rand((), generator=torch.Generator().manual_seed(self.plan.seed * 1_000_003 + step))
-        size = self.plan.batch_size
+        """The clips of a step, which follow from its number alone; a GPU makes those of several steps at once."""
+        at_once = max(1, _CLIPS_AT_ONCE // self.plan.batch_size) if self.device.type == "cuda" else 1
+        block, place = divmod(step, at_once)
+        if self._block != (block, at_once):
+            self._made, self._block = self._make(block, at_once), (block, at_once)
+        assert self._made is not None
+        size = len(self._made.labels) // at_once
+        return self._made.rows(place * size, (place + 1) * size)
+
+    def _make(self, block: int, num_steps: int) -> GestureBatch:
+        generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + block)
+        chosen = torch.rand((), generator=generator)
+        count = self.plan.batch_size * num_steps
         if float(chosen) < self.plan.stream_share:
-            return self._dense.clips(10**9 + step * size, max(1, size // 2))
-        return self._spread.clips(step * size, size)
+            half = max(1, self.plan.batch_size // 2) * num_steps
+            return self._dense.clips(_STREAM_CLIPS + block * count, half)
+        return self._spread.clips(block * count, count)
 
     def _learn(self, batch: GestureBatch) -> Tensor:
         """One step; loss, accuracy and the centres' error, (3,)."""
