@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from tsm_edge.export.data.gestures.colours import GREY
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
+from tsm_edge.export.data.gestures.textures import halved
 from tsm_edge.export.data.gestures.world import World
 
 __all__ = ["Camera", "choose_cameras", "noise_bank", "photograph"]
@@ -101,19 +102,19 @@ def photograph(light: Tensor, camera: Camera, bank: Tensor) -> Tensor:
     """
     n, t, _, size, _ = light.shape
     gain = (camera.gain[:, :, None] * camera.balance[:, None]).reshape(n * t, 3, 1, 1)
-    frames = light.flatten(0, 1).mul(gain)
+    frames = light.flatten(0, 1) * gain
 
     def each(values: Tensor) -> Tensor:
         return values.repeat_interleave(t)[:, None, None, None]
 
     # A tone curve with a shoulder: square root for gamma, then highlights run against white.
-    frames = frames.clamp_(0, 1.6).sqrt_()
-    frames = frames * 1.08 - 0.1 * frames * frames * frames
-    frames = (frames - 0.5).mul_(each(camera.contrast)).add_(each(0.5 + camera.lift))
-    frames = _soften(frames, camera.softness, t)
+    frames.clamp_(0, 1.6).sqrt_()
+    frames.mul_((frames * frames).mul_(-0.1).add_(1.08))
+    frames.mul_(each(camera.contrast)).add_(each(0.5 + camera.lift - 0.5 * camera.contrast))
     luma, chroma = _split(frames, each(camera.saturation))
+    luma = _soften(luma, each(camera.softness))
     noise = bank[camera.picture.flatten()] * each(camera.noise)
-    luma = luma + noise
+    luma = luma.add_(noise)
     half = _BLOCK * 2
     if size % half == 0:
         luma = _quantised(luma, camera.step, t)
@@ -122,27 +123,29 @@ def photograph(light: Tensor, camera: Camera, bank: Tensor) -> Tensor:
     return _join(luma, chroma)
 
 
-def _soften(frames: Tensor, softness: Tensor, num_frames: int) -> Tensor:
-    """Blend every clip with its half-size picture as far as its resolution is lower."""
-    share = ((1 - softness) * 1.7).clamp(0, 1).repeat_interleave(num_frames)[:, None, None, None]
-    small = functional.avg_pool2d(frames, 2)
-    return torch.lerp(
-        frames, functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False), share
-    )
+def _soften(luma: Tensor, softness: Tensor) -> Tensor:
+    """Blend with the half-size picture as far as the resolution is lower."""
+    wide = functional.interpolate(halved(luma), scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.lerp(luma, wide, ((1 - softness) * 1.7).clamp(0, 1))
 
 
 def _split(frames: Tensor, saturation: Tensor) -> tuple[Tensor, Tensor]:
     """Luma (B, 1, S, S) and chroma at half size, (B, 2, S / 2, S / 2): blue and red less luma."""
     red, green, blue = frames[:, :1], frames[:, 1:2], frames[:, 2:]
-    luma = GREY[0] * red + GREY[1] * green + GREY[2] * blue
-    chroma = functional.avg_pool2d(torch.cat((blue - luma, red - luma), dim=1), 2)
-    return luma, chroma * saturation
+    luma = (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+    small = halved(luma)
+    chroma = torch.cat((halved(blue) - small, halved(red) - small), dim=1)
+    return luma, chroma.mul_(saturation)
 
 
 def _join(luma: Tensor, chroma: Tensor) -> Tensor:
-    blue, red = luma + chroma[:, :1], luma + chroma[:, 1:]
-    green = (luma - GREY[0] * red - GREY[2] * blue) / GREY[1]
-    return torch.cat((red, green, blue), dim=1).clamp_(0, 1).mul_(255)
+    out = luma.new_empty(len(luma), 3, *luma.shape[2:])
+    red, green, blue = out[:, :1], out[:, 1:2], out[:, 2:]
+    torch.add(luma, chroma[:, 1:], out=red)
+    torch.add(luma, chroma[:, :1], out=blue)
+    torch.mul(luma, 1 / GREY[1], out=green)
+    green.sub_(red, alpha=GREY[0] / GREY[1]).sub_(blue, alpha=GREY[2] / GREY[1])
+    return out.clamp_(0, 1).mul_(255)
 
 
 def _cosines(size: int, like: Tensor) -> Tensor:

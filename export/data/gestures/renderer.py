@@ -114,7 +114,7 @@ class GestureGenerator:
         self.seed, self.num_frames, self.size = seed, num_frames, size
         self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
         self.device = torch.device(device)
-        self.chunk = chunk or (16 if self.device.type == "cpu" else 1024)
+        self.chunk = chunk or (8 if self.device.type == "cpu" else 1024)
         # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
         self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
         shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from tsm_edge.export.data.gestures.hand_pose import BoneMaps
 from tsm_edge.export.data.gestures.hand_shape import NUM_BONES, HandShape
+from tsm_edge.export.data.gestures.textures import halved
 
 __all__ = ["Lights", "Placement", "Skin", "splat"]
 
@@ -131,9 +132,8 @@ def _filled(layer: Tensor, apart: Tensor) -> Tensor:
     """
     coarse, levels = layer, []
     for _ in range(2):
-        top, bottom = coarse[:, :, ::2], coarse[:, :, 1::2]
-        coarse = top[..., ::2] + top[..., 1::2] + bottom[..., ::2] + bottom[..., 1::2]
-        coarse = coarse / coarse[:, 3:].clamp(min=1.0)
+        coarse = halved(coarse).mul_(4)
+        coarse = coarse.div_(coarse[:, 3:].clamp(min=1.0))
         levels.append(coarse)
     for level, distance in ((1, 3.0), (0, 1.6)):
         finer = levels[0] if level else layer

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["blurred", "clip_noise", "inside"]
+__all__ = ["blurred", "clip_noise", "halved", "inside"]
 
 
 def clip_noise(r: ClipRandom, cells: int, size: int, channels: int = 1) -> Tensor:
@@ -28,3 +28,10 @@ def blurred(picture: Tensor, reach: int = 1) -> Tensor:
     mean = sum(rows[..., i : i + picture.shape[-1]] for i in range(side))
     assert isinstance(mean, Tensor)
     return mean / (side * side)
+
+
+def halved(picture: Tensor) -> Tensor:
+    """Means of two by two pixels, (..., H / 2, W / 2): four sums, which processors do faster than pooling."""
+    top, bottom = picture[..., ::2, :], picture[..., 1::2, :]
+    rows = top + bottom
+    return (rows[..., ::2] + rows[..., 1::2]).mul_(0.25)
