@@ -1,7 +1,13 @@
 """Made gesture clips: a person at a webcam with an articulated hand, rendered in torch, batched over clips."""
 
 from tsm_edge.export.data.gestures.labels import CORE_LABELS, DIRECTED_PAIRS, GESTURE_LABELS
-from tsm_edge.export.data.gestures.renderer import DenseLabels, GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures.renderer import (
+    DenseLabels,
+    GestureBatch,
+    GestureEvent,
+    GestureGenerator,
+    GestureStream,
+)
 from tsm_edge.export.data.gestures.world import WORLDS, World, get_world
 
 __all__ = [
@@ -11,7 +17,9 @@ __all__ = [
     "WORLDS",
     "DenseLabels",
     "GestureBatch",
+    "GestureEvent",
     "GestureGenerator",
+    "GestureStream",
     "World",
     "get_world",
 ]

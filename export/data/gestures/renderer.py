@@ -1,6 +1,7 @@
 """Made gesture clips: everything put together, batched over clips."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from tsm_edge.export.data.gestures.scene import paint_scenes
 from tsm_edge.export.data.gestures.view import View, choose_views
 from tsm_edge.export.data.gestures.world import World, get_world
 
-__all__ = ["DenseLabels", "GestureBatch", "GestureGenerator"]
+__all__ = ["DenseLabels", "GestureBatch", "GestureEvent", "GestureGenerator", "GestureStream"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,34 @@ class GestureBatch:
         """Some of the clips."""
         dense = {f.name: getattr(self.dense, f.name)[start:end] for f in fields(DenseLabels)}
         return GestureBatch(self.clips[start:end], self.labels[start:end], DenseLabels(**dense))
+
+
+@dataclass(frozen=True)
+class GestureEvent:
+    """One gesture of a stream: its index into GESTURE_LABELS, and when its stroke begins and ends, seconds."""
+
+    label: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class GestureStream:
+    """A long recording.
+
+    Attributes:
+        frames: RGB, (T, 3, S, S), uint8.
+        fps: Frames a second.
+        events: What was made, in order.
+    """
+
+    frames: Tensor
+    fps: float
+    events: tuple[GestureEvent, ...]
+
+
+_STREAM_FRAMES = 64  # drawn at once
+_STREAM_NUMBERS, _RATE_NUMBERS = 1000, 500  # streams of random numbers, beside the worlds' own
 
 
 class GestureGenerator:
@@ -155,7 +184,7 @@ class GestureGenerator:
         r = ClipRandom(self.seed, numbers, stream=world.room_seed)
         own = (r.unit() * len(GESTURE_LABELS)).long()
         labels = own if labels is None else labels.to(self.device, torch.int64)
-        rate = r.log_uniform(*self.fps)
+        rate = self._rate(numbers)
         shift = r.unit()
         steps = torch.arange(self.num_frames, device=self.device)
         times = (steps + shift[:, None]) / rate[:, None]
@@ -165,19 +194,87 @@ class GestureGenerator:
         dense = _dense(motion, motion.at(times), body, view, person.x, times)
         return _Plan(r, labels, times, view, person, body, motion, dense)
 
+    def stream(
+        self, number: int, labels: Sequence[int], pauses: tuple[float, float] = (0.6, 3.0)
+    ) -> GestureStream:
+        """One person who makes gestures one after another, with the hand down between them.
+
+        Frames come at the generator's frame rate; `num_frames` plays no part. Each gesture is made in its own way.
+
+        Args:
+            number: Of the stream; another number is another person in another room.
+            labels: What is shown, indices into GESTURE_LABELS, in this order.
+            pauses: Shortest and longest pause in front of each, and after the last, seconds.
+
+        Raises:
+            UsageError: No labels are given.
+        """
+        if not len(labels):
+            raise UsageError("a stream without gestures cannot be made; give at least one label")
+        numbers = torch.tensor([number], device=self.device)
+        plan = self._plan(numbers, torch.tensor([labels[0]], device=self.device))
+        motion, strokes, duration = self._sequence(numbers, plan, labels, pauses)
+        rate = float(self._rate(numbers))
+        count = max(1, int(duration * rate))
+        frames = []
+        for start in range(0, count, _STREAM_FRAMES):
+            steps = torch.arange(start, min(start + _STREAM_FRAMES, count), device=self.device)
+            again = self._plan(
+                numbers, plan.labels
+            )  # the same numbers for every piece: the same room and person
+            frames.append(self._render(replace(again, motion=motion, times=(steps / rate)[None]))[0])
+        events = tuple(
+            GestureEvent(label, *(float(t) for t in stroke))
+            for label, stroke in zip(labels, strokes, strict=True)
+        )
+        return GestureStream(torch.cat(frames), rate, events)
+
+    @torch.no_grad()
+    def _sequence(
+        self, numbers: Tensor, plan: "_Plan", labels: Sequence[int], pauses: tuple[float, float]
+    ) -> tuple[Motion, list[Tensor], float]:
+        """All movements as one, the strokes' beginnings and ends, and how long everything takes."""
+        motions, strokes = [], []
+        at = torch.zeros(1, device=self.device)
+        for place, label in enumerate(labels):
+            r = ClipRandom(self.seed, numbers, stream=_STREAM_NUMBERS + place)
+            at = at + r.uniform(*pauses)
+            part = choreograph(r, plan.body, torch.tensor([label], device=self.device), at + 1)
+            part = part.delayed(at - part.times[:, 0])
+            at = part.times[:, -1]
+            strokes.append(part.stroke[0])
+            if bool(part.shown):  # "No gesture" without a hand is a pause
+                motions.append(part)
+        if not motions:
+            motions.append(replace(part, shown=part.shown & False))
+        names = ("times", "keys", "sharpness")
+        joined = {name: torch.cat([getattr(motion, name) for motion in motions], dim=1) for name in names}
+        whole = Motion(**joined, stroke=motions[0].stroke, shown=motions[0].shown)
+        return whole, strokes, float(at) + sum(pauses) / 2
+
+    def _rate(self, numbers: Tensor) -> Tensor:
+        """Frames a second of each clip."""
+        return ClipRandom(self.seed, numbers, stream=_RATE_NUMBERS + self.world.room_seed).log_uniform(
+            *self.fps
+        )
+
     @torch.no_grad()
     def _draw(self, numbers: Tensor, labels: Tensor | None) -> GestureBatch:
-        world, plan = self.world, self._plan(numbers, labels)
+        plan = self._plan(numbers, labels)
+        return GestureBatch(self._render(plan), plan.labels, plan.dense)
+
+    @torch.no_grad()
+    def _render(self, plan: "_Plan") -> Tensor:
+        """Clips (N, T, 3, S, S), uint8."""
         r, view, person, times, labels = plan.random, plan.view, plan.person, plan.times, plan.labels
         light = choose_lighting(r)
-        hands = choose_hands(r, world, person, light)
-        scene = paint_scenes(r, world, view, person, light, labels, times, self._canvas, self._pictures)
+        hands = choose_hands(r, self.world, person, light)
+        scene = paint_scenes(r, self.world, view, person, light, labels, times, self._canvas, self._pictures)
         frames = self._layer.over(r, scene, hands, plan.motion, plan.body, view, person, times, labels)
-        pictures = photograph(frames, choose_cameras(r, world, times), self._noise)
+        pictures = photograph(frames, choose_cameras(r, self.world, times), self._noise)
         if self._canvas != self.size:
             pictures = functional.interpolate(pictures, size=self.size, mode="bilinear", align_corners=False)
-        clips = pictures.add_(0.5).to(torch.uint8).view(-1, self.num_frames, 3, self.size, self.size)
-        return GestureBatch(clips, labels, plan.dense)
+        return pictures.add_(0.5).to(torch.uint8).view(*times.shape, 3, self.size, self.size)
 
 
 @dataclass(frozen=True)

@@ -158,9 +158,10 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
         pictures.video_starts[video],
         pictures.video_starts[video + 1] - pictures.video_starts[video],
     )
-    spare = (length - times[rows, -1] * 12 - 2).clamp(min=0)
-    at = (begin[rows] * spare)[:, None] + times[rows] * 12
-    number = first[:, None] + torch.minimum(at.long(), length[:, None] - 1)
+    # To and fro, so that no video ends.
+    turn = (2 * length - 2)[:, None]
+    at = ((begin[rows] * length)[:, None] + times[rows] * 12).long() % turn
+    number = first[:, None] + torch.minimum(at, turn - at)
     shown = pictures.videos[number.flatten()].float().div(255).pow(2.2)
     size, t = frames.shape[-1], frames.shape[1]
     steps = (torch.arange(size, device=frames.device) + 0.5) / size * 2 - 1
