@@ -243,13 +243,12 @@ class GestureGenerator:
             part = part.delayed(at - part.times[:, 0])
             at = part.times[:, -1]
             strokes.append(part.stroke[0])
-            if bool(part.shown):  # "No gesture" without a hand is a pause
-                motions.append(part)
-        if not motions:
-            motions.append(replace(part, shown=part.shown & False))
+            motions.append(part)
+        # "No gesture" without a hand is a pause.
+        seen = [motion for motion in motions if bool(motion.shown)] or motions[:1]
         names = ("times", "keys", "sharpness")
-        joined = {name: torch.cat([getattr(motion, name) for motion in motions], dim=1) for name in names}
-        whole = Motion(**joined, stroke=motions[0].stroke, shown=motions[0].shown)
+        joined = {name: torch.cat([getattr(motion, name) for motion in seen], dim=1) for name in names}
+        whole = Motion(**joined, stroke=seen[0].stroke, shown=seen[0].shown)
         return whole, strokes, float(at) + sum(pauses) / 2
 
     def _rate(self, numbers: Tensor) -> Tensor:

@@ -115,9 +115,8 @@ def _device(name: str) -> torch.device:
 
 
 def _say(progress: Progress) -> None:
-    rate = progress.clips / max(progress.seconds, 1e-3)
     click.echo(
-        f"step {progress.step}, {progress.clips} clips, {progress.seconds:.0f} s ({rate:.0f} clips/s): "
+        f"step {progress.step}, {progress.clips} clips, {progress.seconds:.0f} s ({progress.clips_per_s:.0f} clips/s): "
         f"loss {progress.loss:.3f}, right {progress.accuracy:.3f}, centre {progress.centre_error:.3f}"
     )
 

@@ -71,11 +71,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a report tells: averages since the last one."""
+    """What a report tells: averages since the last one; seconds and speed of this call alone."""
 
     step: int
     clips: int
     seconds: float
+    clips_per_s: float
     loss: float
     accuracy: float
     centre_error: float
@@ -125,7 +126,7 @@ class GestureTraining:
 
     def run(self, report: Callable[[Progress], None], every: int = 50, until: float | None = None) -> bool:
         """Learn until the plan's end, or until `time.monotonic()` is past `until`; True at the plan's end."""
-        begin, sums = time.monotonic(), torch.zeros(3, device=self.device)
+        begin, first, sums = time.monotonic(), self.step, torch.zeros(3, device=self.device)
         since = 0
         while self.step < self.plan.steps:
             sums += self._learn(self._batch(self.step))
@@ -138,7 +139,9 @@ class GestureTraining:
                         f"the loss became {loss} before step {self.step}; give a smaller --lr"
                     )
                 seconds = time.monotonic() - begin
-                report(Progress(self.step, self.step * self.plan.batch_size, seconds, loss, accuracy, error))
+                rate = (self.step - first) * self.plan.batch_size / max(seconds, 1e-3)
+                clips = self.step * self.plan.batch_size
+                report(Progress(self.step, clips, seconds, rate, loss, accuracy, error))
                 sums.zero_()
                 since = 0
             if until is not None and time.monotonic() > until:
