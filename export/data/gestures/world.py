@@ -83,7 +83,7 @@ WORLDS = {
         World(
             name="held-out",
             aspects=(4 / 3, 1.25, 1.7),
-            whole_frame=1.0,
+            whole_frame=0.5,
             hand_length=(0.3, 0.58),
             head_width=(0.1, 0.2),
             shutter=(0.02, 0.075),

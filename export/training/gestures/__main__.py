@@ -100,8 +100,10 @@ def _model(init: str | None, size: int, mode: ShiftMode, seed: int) -> ClipModel
         mode=mode,
         seed=seed,
     )
+    # Hands come to a frame's borders: show its whole height, not seven eighths.
+    preprocess = replace(model.spec.preprocess, resize_short_side=size)
+    model.spec = replace(model.spec, preprocess=preprocess)
     if keras:
-        preprocess = model.spec.preprocess
         arrays = read_keras_arrays(Path(str(init)))
         load_keras_mobilenet(model.backbone, arrays, preprocess.mean, preprocess.std)
     return model

@@ -87,4 +87,6 @@ def test_command_trains_stops_and_goes_on(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "going on at step 1 of 2" in said
     assert json.loads(said.splitlines()[-1])["step"] == 2
-    assert load_checkpoint(output).spec.labels == GESTURE_LABELS
+    spec = load_checkpoint(output).spec
+    assert spec.labels == GESTURE_LABELS
+    assert spec.preprocess.resize_short_side == spec.preprocess.crop_size == 32
