@@ -37,7 +37,30 @@
 static int __fxstat(int version, int file, struct stat *status) { return version < 0 ? -1 : fstat(file, status); }
 static int __xstat(int version, const char *path, struct stat *status) { return version < 0 ? -1 : stat(path, status); }
 
-static const struct { const char *name; void *address; } names[] = {NAMES(ENTRY) GPU_NAMES(ENTRY)};
+#ifdef LINKED_MOCK
+/* A program without a dynamic linker, in which mock_cuda/ is linked: the library's dlopen and dlsym find it. */
+#include "tsm_cuda.h"
+#define DECLARED(name, parameters) extern void name(void) __attribute__((weak));
+TSM_CUDA_REQUIRED(DECLARED)
+TSM_CUDA_OPTIONAL(DECLARED)
+#define FOUND(name, parameters) {#name, (void *)name},
+static const struct { const char *name; void *address; } driver[] = {TSM_CUDA_REQUIRED(FOUND) TSM_CUDA_OPTIONAL(FOUND)};
+
+static void *open_mock(const char *name, int flags) { return flags && !strcmp(name, "libcuda.so.1") ? (void *)driver : NULL; }
+
+static void *find_in_mock(void *library, const char *name) {
+  size_t i;
+  for (i = 0; library && i < sizeof driver / sizeof driver[0]; i++)
+    if (!strcmp(driver[i].name, name)) return driver[i].address;
+  return NULL;
+}
+#endif
+
+static const struct { const char *name; void *address; } names[] = {
+#ifdef LINKED_MOCK
+    {"dlopen", (void *)open_mock}, {"dlsym", (void *)find_in_mock},
+#endif
+    NAMES(ENTRY) GPU_NAMES(ENTRY)};
 
 static unsigned char *base;
 static const Elf64_Sym *symbols;

@@ -2,7 +2,7 @@
  *
  *   load_library LIBRARY WEIGHTS FRAMES THREADS
  *
- * FRAMES holds raw float32 frames; their logits are printed, a frame a line.
+ * FRAMES holds raw float32 frames; their logits are printed, a frame a line, and on stderr what computed them.
  */
 #include "load_elf.h"
 #include "tsm_edge.h"
@@ -14,6 +14,7 @@ int main(int count, char **arguments) {
   tsm_stream *stream;
   tsm_info info;
   size_t size, frame_floats, frame;
+  const char *(*device)(const tsm_model *);
   const float *frames;
   float *logits;
   int i;
@@ -22,8 +23,10 @@ int main(int count, char **arguments) {
   get_info = function("tsm_get_info");
   open_model = function("tsm_model_open");
   create = function("tsm_stream_create");
+  device = function("tsm_model_device");
   step = function("tsm_stream_step");
   if (get_info(&info) || open_model(arguments[2], atoi(arguments[4]), &model) || create(model, &stream)) return 1;
+  fprintf(stderr, "%s\n", device(model));
   frames = read_file(arguments[3], &size);
   frame_floats = 3 * (size_t)(info.height * info.width);
   logits = malloc((size_t)info.num_classes * sizeof *logits);

@@ -15,7 +15,7 @@ from tsm_edge.export.fusion import fuse_layers
 from tsm_edge.export.relax_graph import read_graph
 from tsm_edge.export.relax_import import import_relax
 
-__all__ = ["MockGpu", "build_mock", "kernels_for"]
+__all__ = ["MOCK_SOURCES", "MockGpu", "build_mock", "kernels_for"]
 
 MOCK_CUDA = Path(__file__).parent / "mock_cuda"
 SOURCES = ("mock_calls.c", "mock_device.c", "mock_memory.c", "mock_module.c", "mock_work.c")
@@ -30,14 +30,14 @@ FLAGS = (
     "-Werror",
     "-g0",
 )
-LEAK_STATUS = 97
+MOCK_SOURCES = tuple(MOCK_CUDA / name for name in SOURCES)
 
 
 def build_mock(directory: Path, *, graphs: bool = True) -> Path:
     """Compile the mock into `directory`, for LD_LIBRARY_PATH; without graphs it is a driver of CUDA 9."""
     library = directory / "libcuda.so.1"
     options = [*FLAGS, *([] if graphs else ["-DMOCK_WITHOUT_GRAPHS"]), "-shared", "-Wl,-soname,libcuda.so.1"]
-    command = [sys.executable, "-m", "ziglang", "cc", *options, *(str(MOCK_CUDA / name) for name in SOURCES)]
+    command = [sys.executable, "-m", "ziglang", "cc", *options, *map(str, MOCK_SOURCES)]
     cache = str(platformdirs.user_cache_path("tsm-edge") / "zig")
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     subprocess.run([*command, "-o", str(library)], env=environment, check=True)
