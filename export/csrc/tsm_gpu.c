@@ -19,6 +19,7 @@ static void gpu_close(void *self) {
     gpu->cuda.cuDevicePrimaryCtxRelease(gpu->device);
   }
   free(gpu->functions);
+  free(gpu->state);
   free(gpu);
 }
 

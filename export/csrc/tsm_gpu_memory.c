@@ -59,5 +59,4 @@ void tsm_gpu_close_memory(tsm_gpu *gpu) {
     if (gpu->spaces[space]) gpu->cuda.cuMemFree_v2(gpu->spaces[space]);
   if (gpu->frame) gpu->cuda.cuMemFreeHost(gpu->frame);
   if (gpu->logits) gpu->cuda.cuMemFreeHost(gpu->logits);
-  free(gpu->state);
 }

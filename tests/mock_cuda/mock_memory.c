@@ -102,6 +102,8 @@ void mock_free_all(void) {
   mock_forget_streams();
   for (i = 0; i < MOST; i++) {
     if (pieces[i].begin) free_piece(&pieces[i]);
+    /* What these hold is their first word. */
+    if (handles[i].handle && (handles[i].kind == MODULE || handles[i].kind >= GRAPH)) free(*(void **)handles[i].handle);
     free(handles[i].handle);
     handles[i].handle = NULL;
   }
