@@ -1,14 +1,17 @@
 """The driver's GPU half on a mock libcuda.so.1, which runs the bundle's CUDA C on this processor."""
 
 import json
+import sys
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from tsm_edge.bundle import ONNX_MODEL, RUN_TOOL
+from tsm_edge.runtime.bench import read_record
 
 NUM_FRAMES = 16
+CLI = "from tsm_edge.cli.main import main; main()"
 # Errors follow the largest logit. fp32: the same products in another order of summation. fp16: 11 bits.
 TOLERANCES = {"fp32": 1e-5, "fp16": 2e-2}
 
@@ -246,3 +249,23 @@ stream.close()
 again.close()
 """
     gpu.python(code, gpu_bundle_for("fp32").path, frames_path)
+
+
+def test_commands_say_and_choose_what_computes(gpu, gpu_bundle_for, tmp_path):
+    path, program = gpu_bundle_for("fp32").path, [sys.executable, "-c", CLI]
+    verified = gpu.run(*program, "verify", path).stdout
+    assert "on tvm (gpu mock (CPU)), twice" in verified
+    assert "accepted 1e-04" in verified
+    record = tmp_path / "record.json"
+    quick = ["--frames", 3, "--warmup", 1, "--backend", "tvm", "--profile", "--json", record]
+    for device, compute in {"auto": "gpu mock (CPU)", "gpu": "gpu mock (CPU)", "cpu": "cpu"}.items():
+        gpu.run(
+            *program, "bench", path, *quick, "--device", device, MOCK_CUDA_LEAKS=0
+        )  # the cold start ends with its process
+        (engine,) = read_record(record).backends
+        assert engine.compute == compute
+        manifest = gpu_bundle_for("fp32").manifest
+        kernels = manifest.kernels if device == "cpu" else manifest.gpu.kernels
+        assert [kernel.name for kernel in engine.kernels] == [kernel.name for kernel in kernels]
+    refused = gpu.run(*program, "verify", path, "--backend", "onnxruntime", "--device", "gpu", code=2)
+    assert "backend onnxruntime computes on the CPU alone" in refused.stderr
