@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 
 from tsm_edge.errors import CompileError
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scratch, ShiftBuffer, Weights
+from tsm_edge.export.kernels.call import KernelCall, Operand, Scratch, ShiftBuffer, Weights
+from tsm_edge.export.layers import FLOAT_BYTES
 from tsm_edge.export.plan import Plan
 from tsm_edge.specs import ModelSpec, PreprocessSpec
 from tsm_edge.targets import TargetSpec

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FLOAT_BYTES",
     "Activation",
     "Convolution",
     "Dense",
@@ -20,6 +21,8 @@ __all__ = [
     "Shift",
     "Tensor",
 ]
+
+FLOAT_BYTES = 4
 
 Activation = Literal["none", "relu", "relu6"]
 Float32Array = npt.NDArray[np.float32]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES
-from tsm_edge.export.layers import Tensor
+from tsm_edge.export.layers import FLOAT_BYTES, Tensor
 
 __all__ = ["ALIGNMENT", "MemoryPlan", "plan_memory"]
 

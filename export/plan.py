@@ -6,10 +6,10 @@ import numpy as np
 
 from tsm_edge.export.blocks import fuse_blocks
 from tsm_edge.export.kernels import inverted_residual
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Scratch, Weights
+from tsm_edge.export.kernels.call import KernelCall, Scratch, Weights
 from tsm_edge.export.kernels.emitter import Kernel
 from tsm_edge.export.kernels.machine import machine_of
-from tsm_edge.export.layers import Network
+from tsm_edge.export.layers import FLOAT_BYTES, Network
 from tsm_edge.export.memory_plan import ALIGNMENT, plan_memory
 from tsm_edge.export.tuning.choice import TunedTiles
 from tsm_edge.manifest import KernelRecord, TunedRecord

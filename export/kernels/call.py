@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from tsm_edge.export.kernels.emitter import Emitter, Kernel, build_kernel
 from tsm_edge.export.kernels.pack import pack_panels
-from tsm_edge.export.layers import Convolution, Float32Array, Tensor
+from tsm_edge.export.layers import FLOAT_BYTES, Convolution, Float32Array, Tensor
 
 __all__ = [
-    "FLOAT_BYTES",
     "KernelCall",
     "Operand",
     "Scratch",
@@ -17,8 +16,6 @@ __all__ = [
     "convolution_operands",
     "write_call",
 ]
-
-FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ one again: same values, so any split gives the same bits.
 import numpy as np
 
 from tsm_edge.export.kernels.call import (
-    FLOAT_BYTES,
     KernelCall,
     Operand,
     Scratch,
@@ -34,7 +33,7 @@ from tsm_edge.export.kernels.pack import pack_bias, pack_panels
 from tsm_edge.export.kernels.products import Source, multiply_add
 from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
-from tsm_edge.export.layers import Convolution, InvertedResidual, Layer
+from tsm_edge.export.layers import FLOAT_BYTES, Convolution, InvertedResidual, Layer
 
 __all__ = ["NAME", "covers", "lower", "pays"]
 

@@ -7,13 +7,13 @@ shifting costs no copy. Pixels form tiles, output channels panels. Of inputs and
 by the outer loop, and the smaller one again for each of its parts, out of the cache.
 """
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, convolution_operands, write_call
+from tsm_edge.export.kernels.call import KernelCall, convolution_operands, write_call
 from tsm_edge.export.kernels.emitter import Emitter, Expr
 from tsm_edge.export.kernels.machine import Machine
 from tsm_edge.export.kernels.products import Source, multiply_add
 from tsm_edge.export.kernels.tile import Tile
 from tsm_edge.export.kernels.tiling import TileShape, choose_tile, split_evenly
-from tsm_edge.export.layers import Convolution, Layer
+from tsm_edge.export.layers import FLOAT_BYTES, Convolution, Layer
 
 __all__ = ["NAME", "covers", "lower"]
 

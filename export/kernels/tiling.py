@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import gcd
 
-from tsm_edge.export.kernels.call import FLOAT_BYTES
 from tsm_edge.export.kernels.machine import Machine
+from tsm_edge.export.layers import FLOAT_BYTES
 
 __all__ = [
     "Split",

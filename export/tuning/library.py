@@ -12,7 +12,8 @@ import numpy as np
 
 from tsm_edge.export.codegen import write_object
 from tsm_edge.export.interruptions import interruptions_held
-from tsm_edge.export.kernels.call import FLOAT_BYTES, KernelCall, Operand, Scratch, ShiftBuffer, Weights
+from tsm_edge.export.kernels.call import KernelCall, Operand, Scratch, ShiftBuffer, Weights
+from tsm_edge.export.layers import FLOAT_BYTES
 from tsm_edge.export.link import link_tuning_library
 from tsm_edge.export.memory_plan import ALIGNMENT
 from tsm_edge.targets import TargetSpec
