@@ -74,7 +74,8 @@ def _replay_on_gpu(
     for compiled in directory.glob("kernels-*.cubin*"):  # this machine's own, which does not travel
         compiled.unlink()
     if isinstance(tried, str):
-        return f"not run: {tried.removeprefix('tsm-run: ')}", None
+        reason = tried.removeprefix("tsm-run: ").removeprefix("the GPU cannot be used: ")
+        return f"not run: {reason}", None
     return tried.compute.removeprefix("gpu "), tried.relative_error
 
 
