@@ -210,7 +210,7 @@ def _write_library(
     """Write all that is compiled; the tool to verify with, which may be another one than the bundle's."""
     source, tool = kernels.with_name("plan.c"), directory / RUN_TOOL
     halves = [plan_source(plan, spec, target, threads, precision), gpu.source(spec) if gpu else ""]
-    source.write_text("\n".join(halves))
+    source.write_text("\n".join(halves), encoding="utf-8")
     with clock.stage("link"):
         link_library(source, kernels, target, directory / target.library)
         if target.libc != "darwin":  # on iOS nothing runs but apps

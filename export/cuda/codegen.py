@@ -46,7 +46,7 @@ def cuda_source(kernels: Iterable[Kernel], arch: str) -> str:
         if kernel.registers_first:
             bounds = f"__launch_bounds__({kernel.block[0]}"
             code = code.replace(f"{bounds}) {kernel.name}(", f"{bounds}, 1) {kernel.name}(")
-    return c_source(PRELUDE).read_text() + "\n" + code
+    return c_source(PRELUDE).read_text("utf-8") + "\n" + code
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def install_script(bundle: Bundle) -> str:
         "system": "Android" if target.libc == "bionic" else "Linux",
         "need_kib": str(sum(record.size_bytes // KIBIBYTE + 1 for record in records) + SPARE_KIB),
     }
-    first, _, rest = (Path(__file__).parent / INSTALL_SCRIPT).read_text().partition("\n")
+    first, _, rest = (Path(__file__).parent / INSTALL_SCRIPT).read_text("utf-8").partition("\n")
     return "\n".join((first, *(f"{key}={shlex.quote(value)}" for key, value in facts.items()), rest))
 
 

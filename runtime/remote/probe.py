@@ -29,7 +29,7 @@ def look_at(connection: Connection) -> Look:
     Raises:
         RemoteError: The connection was lost, or it answers in no words that we know.
     """
-    script = (Path(__file__).parent / "probe.sh").read_text()
+    script = (Path(__file__).parent / "probe.sh").read_text("utf-8")
     head, *files = connection.ask(f"properties='{' '.join(ANDROID_PROPERTIES)}'\n{script}").split(MARK)
     said = dict(_halves(line, "=") for line in head.splitlines())
     shown = dict(_halves(file, "\n") for file in files)

@@ -69,7 +69,7 @@ def compiled(plan, kernels, tmp_path):
     """What the compiled tables say, first words as keys; the compiler must find nothing to warn of."""
 
     def compiled_(spec, target, threads=1):
-        (tmp_path / "plan.c").write_text(plan_source(plan, spec, target, threads))
+        (tmp_path / "plan.c").write_text(plan_source(plan, spec, target, threads), encoding="utf-8")
         (tmp_path / "printer.c").write_text(PRINTER)
         flags = [
             "-std=c11",
@@ -82,7 +82,9 @@ def compiled(plan, kernels, tmp_path):
         ]
         command = [sys.executable, "-m", "ziglang", "cc", *flags, "plan.c", "printer.c", str(kernels)]
         subprocess.run(command, cwd=tmp_path, check=True)
-        printed = subprocess.run([tmp_path / "printer"], capture_output=True, text=True, check=True).stdout
+        printed = subprocess.run(
+            [tmp_path / "printer"], capture_output=True, encoding="utf-8", check=True
+        ).stdout
         said: dict[str, list[str]] = {}
         for line in printed.split("\n"):
             key, _, value = line.partition(" ")
