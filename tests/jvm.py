@@ -86,7 +86,7 @@ def _joined(classpath: list[Path]) -> str:
 def _run(command: list[object]) -> str:
     environment = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, env=environment, check=False
+        list(map(str, command)), capture_output=True, encoding="utf-8", env=environment, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -106,7 +106,7 @@ def test_distribution_is_part_of_the_system(tmp_path):
     ("files", "targets"),
     [
         (JETSON_NANO, {"jetson-nano", "jetson-nano-cpu"}),
-        (JETSON_ORIN_NANO, {"jetson-orin-nano-cpu"}),
+        (JETSON_ORIN_NANO, {"jetson-orin-nano", "jetson-orin-nano-cpu"}),
         (RASPBERRY_PI_4, {"raspberry-pi-4"}),
         (RASPBERRY_PI_5_WITHOUT_TREE, {"raspberry-pi-5"}),
         (PC, set()),

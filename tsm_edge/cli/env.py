@@ -30,7 +30,8 @@ def command(as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
         states = {f"[{half.name}]": half.sentence for half in halves}
-        _show({**versions, **msgspec.to_builtins(device), **states})
+        known = {key: value for key, value in msgspec.to_builtins(device).items() if value != ""}
+        _show({**versions, **known, **states})
 
 
 def _show(lines: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tsm_edge.export.link import C_FLAGS, DRIVER_SOURCES
+from tsm_edge.export.link import C_FLAGS, DRIVER_SOURCES, NO_GPU_SOURCES
 from tsm_edge.export.zig import c_source
 
 # Prints the processors that are kept, of those that it may run on itself and those that it is told.
@@ -186,7 +186,7 @@ def stepping(tmp_path_factory):
         (folder / f"cpu{cpu}").mkdir()
         (folder / f"cpu{cpu}" / CAPACITY).write_text("1024" if cpu == allowed[-1] else "512")
     (folder / "main.c").write_text(STEPPING)
-    sources = [folder / "main.c", *map(c_source, DRIVER_SOURCES)]
+    sources = [folder / "main.c", *map(c_source, (*DRIVER_SOURCES, *NO_GPU_SOURCES))]
     flags = [*C_FLAGS, f"-I{c_source('tsm_cpus.h').parent}", f'-DTSM_CPUS_FOLDER="{folder}"', "-lpthread"]
     command = [sys.executable, "-m", "ziglang", "cc", *flags, *sources, "-o", folder / "stepping"]
     subprocess.run(command, check=True)
