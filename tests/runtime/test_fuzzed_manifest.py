@@ -74,7 +74,8 @@ def other_value(rng, fields):
 def other_bytes(rng, fields):
     """The file with bytes altered, cut out, doubled or lost at its end."""
     content = bytearray(fields)
-    for _ in range(rng.choice((1, 1, 3, 30))):
+    # Mostly one alteration: that is what a manifest may survive.
+    for _ in range(rng.choice((1, 1, 1, 3, 30))):
         start = rng.randrange(len(content))
         stop = start + rng.randrange(1, 40)
         match rng.randrange(5):
@@ -118,4 +119,4 @@ def test_damaged_manifest_is_one_line_or_runs(bundle, compiled_path, mutate):
         outcomes[outcome(bundle)] += 1
     assert outcomes.total() == COUNT // 2
     assert outcomes["BundleError"] > COUNT // 20
-    assert outcomes["runs"] > COUNT // 50
+    assert outcomes["runs"] > COUNT // 20
