@@ -105,8 +105,7 @@ def test_library_itself_answers_as_onnx_runtime_does(stream, name):
     assert_equal_to(*stream(name, "load_library", 1))
 
 
-# Emulated threads that wait for each other crawl, and the targets' threads are the same C.
-@pytest.mark.parametrize("name", ["jetson-nano", "galaxy-note8"])
+@pytest.mark.parametrize("name", ARM)
 def test_library_itself_gives_the_same_bits_on_four_threads(stream, name):
     one, four = (stream(name, "load_library", threads)[0] for threads in (1, 4))
     np.testing.assert_array_equal(one, four)
