@@ -5,45 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsm_edge.errors import MissingDependencyError, UsageError
 from tsm_edge.export.evaluation.clip_evaluation import ClipEvaluation
+from tsm_edge.figures import new_figure
 from tsm_edge.files import file_written_aside
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
-__all__ = ["new_figure", "write_confusion_plot"]
+__all__ = ["write_confusion_plot"]
 
 # More classes than these are drawn without numbers, and without names.
 MOST_NUMBERED, MOST_NAMED = 40, 100
 # Inches: of a class with its number or its name alone, of what stands around the matrix, of all of it.
 CELL, SMALL_CELL, MARGIN, LEAST, UNNAMED = 0.3, 0.12, 2.8, 4.2, 9.0
-DOTS_PER_INCH = 150
 LONGEST_NAME = 34
-
-
-def new_figure(path: Path, num_classes: int = 1) -> "Figure":
-    """An empty figure for a picture at `path`; it needs no display.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-        UsageError: The name's ending is no kind of picture.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "--confusion needs matplotlib; run `pip install 'tsm-edge[bench]'`"
-        ) from error
-    cell = CELL if num_classes <= MOST_NUMBERED else SMALL_CELL
-    side = max(LEAST, MARGIN + cell * num_classes) if num_classes <= MOST_NAMED else UNNAMED
-    figure = Figure(figsize=(side + 0.6, side), dpi=DOTS_PER_INCH, layout="constrained")
-    kinds = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".").lower() not in kinds:
-        raise UsageError(
-            f"cannot draw {path.name!r}; end it in .png, or in one of {', '.join(sorted(kinds))}"
-        )
-    return figure
 
 
 def write_confusion_plot(evaluation: ClipEvaluation, path: Path) -> None:
@@ -55,7 +30,9 @@ def write_confusion_plot(evaluation: ClipEvaluation, path: Path) -> None:
         OutputError: The file cannot be written; an older one stays as it was.
     """
     counts = np.array(evaluation.confusion)
-    figure = new_figure(path, len(counts))
+    cell = CELL if len(counts) <= MOST_NUMBERED else SMALL_CELL
+    side = max(LEAST, MARGIN + cell * len(counts)) if len(counts) <= MOST_NAMED else UNNAMED
+    figure = new_figure(path, "--confusion", (side + 0.6, side))
     axes = figure.subplots()
     totals = counts.sum(1, keepdims=True)
     parts = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from tsm_edge.errors import MissingDependencyError, UsageError
+from tsm_edge.figures import new_figure
 from tsm_edge.files import file_written_aside
 from tsm_edge.runtime.bench.record import BenchRecord
 
@@ -14,38 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "write_plot"]
+__all__ = ["write_plot"]
 
 # Okabe and Ito's colours, which everybody can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-SIZE_INCHES = (10, 4.2)
-DOTS_PER_INCH = 150
 BINS = 80
 
 # Beyond this ratio of medians a linear axis would press the faster engines into one line.
 LINEAR_RATIO = 4
-
-
-def new_figure(path: Path) -> "Figure":
-    """An empty figure for a picture at `path`; it needs no display.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-        UsageError: The name's ending is no kind of picture.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "--plot needs matplotlib; run `pip install 'tsm-edge[bench]'`"
-        ) from error
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
-    kinds = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".").lower() not in kinds:
-        raise UsageError(
-            f"cannot draw {path.name!r}; end it in .png, or in one of {', '.join(sorted(kinds))}"
-        )
-    return figure
 
 
 def write_plot(record: BenchRecord, path: Path) -> None:
@@ -56,7 +32,7 @@ def write_plot(record: BenchRecord, path: Path) -> None:
         UsageError: The name's ending is no kind of picture.
         OutputError: The file cannot be written; an older one stays as it was.
     """
-    figure = new_figure(path)
+    figure = new_figure(path, "--plot")
     over_frames, distribution = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
     lowest, highest = _set_scale(record, over_frames)
     edges = _edges(over_frames.get_yscale(), lowest, highest)

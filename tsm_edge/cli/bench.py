@@ -86,8 +86,8 @@ def command(
     from tsm_edge.bundle import Bundle
     from tsm_edge.cache import host_bundle
     from tsm_edge.errors import BundleMismatchError, UsageError
+    from tsm_edge.figures import new_figure
     from tsm_edge.runtime.bench import BenchOptions, benchmark
-    from tsm_edge.runtime.bench.plot import new_figure
     from tsm_edge.targets import parse_target
 
     is_remote = ssh is not None or adb is not None
@@ -99,7 +99,7 @@ def command(
     called = shlex.join(["tsm-edge", *(word.replace(ssh, "HOST") if ssh else word for word in sys.argv[1:])])
     chosen = BenchOptions(target=parse_target(target) if target else None, command=called, **options)
     if plot_path:
-        new_figure(plot_path)  # what cannot be drawn is told before the run, not after it
+        new_figure(plot_path, "--plot")  # what cannot be drawn is told before the run, not after it
     opened = Bundle.open(bundle or host_bundle(_announce))
     try:
         if is_remote:

@@ -95,8 +95,8 @@ def command(
         raise UsageError("--fps and --drop belong to --protocol stream")
     if plot_path:
         with host_half():
-            from tsm_edge.export.evaluation.confusion_plot import new_figure
-        new_figure(plot_path)  # what cannot be drawn is told before the run, not after it
+            from tsm_edge.figures import new_figure
+        new_figure(plot_path, "--confusion")  # what cannot be drawn is told before the run, not after it
     opened = [open_candidate(path, backend=backend, threads=threads, device=device) for path in models]
     if protocol == "stream":
         with _progress("frames") as (_, advance):
