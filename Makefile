@@ -17,7 +17,8 @@ WORKERS ?= 2
 LITERT_CONVERTER := absl-py ai-edge-quantizer immutabledict jax jaxlib litert-converter litert-torch opt-einsum scipy \
     torchao
 
-.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions old-python arm-python wheel clean
+.PHONY: help demo test check typing bench bench-peers bench-kernels bench-instructions bench-roofline old-python arm-python \
+    wheel clean
 
 help:
 	@echo "make demo   install, compile the default model for this machine, run it over a video, measure it"
@@ -27,8 +28,8 @@ help:
 	@echo "make bench-peers         measure OpenVINO, ncnn and LiteRT as well"
 	@echo "make bench-kernels       measure every kernel against the core's peak, and the shift"
 	@echo "make bench-instructions  count a frame's instructions and simulate cycles on ARM cores; needs Debian, qemu-user, llvm"
-	@echo "make old-python  a Python 3.6 with numpy 1.13 for the tests of tsm_edge_lite.py, if there is one here"
 	@echo "make bench-roofline      project a frame's time on a Jetson Nano's GPU; takes a 200 MB package for nvdisasm"
+	@echo "make old-python  a Python 3.6 with numpy 1.13 for the tests of tsm_edge_lite.py, if there is one here"
 	@echo "make arm-python  a 64-bit ARM Python with numpy for the same tests under qemu; needs Debian"
 	@echo "make wheel  build the wheel and test it in an environment of its own"
 	@echo "make clean  remove what the others made"

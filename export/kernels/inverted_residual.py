@@ -194,7 +194,8 @@ class _Body:
         if self.bias_copies == 1:
             self._zero(e, start, vectors)
             return
-        # A zero that LLVM does not see through, or it calls memset, which takes seven times as many instructions.
+        # A zero that LLVM does not see through, or it calls memset: 0.16 M instructions of a frame more on an emulated
+        # Cortex-A57.
         bias, index = e["expand_bias"], panel * self.hidden.width * self.bias_copies
         zero = e.register(lanes)
         e.store(zero, 0, e.load(bias, index, lanes) - e.load(bias, index + lanes, lanes), lanes)
