@@ -1,7 +1,7 @@
 """What a run starts from: the default model, a checkpoint, an ImageNet classifier, or random numbers.
 
-The classifier is kept where the classes are the same; else it begins anew. A kept row for a class of the same name
-would only be right beside the rows that it learned with.
+The classifier is kept where all classes are among those that it knows; else it begins anew. A kept row for a class of
+the same name would only be right beside the rows that it learned with.
 """
 
 import re
@@ -87,9 +87,14 @@ def initial_model(
     backbone = build_backbone(architecture, spec.num_classes, width_mult)
     randomize(backbone, torch.Generator().manual_seed(seed))
     if found is not None and path is not None:
-        keeps_head = _labels_of(path, found) == tuple(labels)
-        tensors = found.tensors.items()
-        kept = {key: value for key, value in tensors if keeps_head or not key.startswith("classifier.")}
+        known = _labels_of(path, found)
+        keeps_head = set(labels) <= set(known)
+        kept = {key: value for key, value in found.tensors.items() if not key.startswith("classifier.")}
+        if keeps_head:
+            rows = torch.tensor([known.index(label) for label in labels])
+            kept |= {
+                f"classifier.{part}": found.tensors[f"classifier.{part}"][rows] for part in ("weight", "bias")
+            }
         backbone.load_state_dict(kept, strict=False)
         words += ", its classifier kept" if keeps_head else ", a new classifier"
     return ClipModel(backbone, replace(spec, trained_shift=mode)), words

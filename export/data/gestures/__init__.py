@@ -1,6 +1,6 @@
 """Made gesture clips: a person at a webcam with an articulated hand, rendered in torch, batched over clips."""
 
-from tsm_edge.export.data.gestures.labels import CORE_LABELS, DIRECTED_PAIRS, GESTURE_LABELS
+from tsm_edge.export.data.gestures.labels import CORE_LABELS, DIRECTED_PAIRS, GESTURE_LABELS, gesture_classes
 from tsm_edge.export.data.gestures.renderer import (
     DenseLabels,
     GestureBatch,
@@ -21,5 +21,6 @@ __all__ = [
     "GestureGenerator",
     "GestureStream",
     "World",
+    "gesture_classes",
     "get_world",
 ]

@@ -1,6 +1,13 @@
 """The gestures, spelled as 20BN-Jester spells them."""
 
-__all__ = ["CORE_LABELS", "DIRECTED_PAIRS", "GESTURE_LABELS"]
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tsm_edge.errors import TrainingError
+
+__all__ = ["CORE_LABELS", "DIRECTED_PAIRS", "GESTURE_LABELS", "gesture_classes"]
 
 # The first eleven must be learned; the last five join a model only when they reach the same bar.
 GESTURE_LABELS = (
@@ -29,3 +36,19 @@ DIRECTED_PAIRS = (
     ("Swiping Up", "Swiping Down"),
     ("Zooming In With Full Hand", "Zooming Out With Full Hand"),
 )
+
+_OTHER = "Doing other things"
+
+
+def gesture_classes(labels: Sequence[str]) -> Tensor:
+    """The class of every gesture to a model of these labels, (16,), int64; an unknown one is "Doing other things".
+
+    Raises:
+        TrainingError: A label is none of GESTURE_LABELS, or "Doing other things" is missing.
+    """
+    unknown = [label for label in labels if label not in GESTURE_LABELS]
+    if unknown or _OTHER not in labels:
+        wrong = f"{unknown[0]!r} is no made gesture" if unknown else f"{_OTHER!r} is missing"
+        raise TrainingError(f"{wrong}; the labels are some of GESTURE_LABELS, {_OTHER!r} among them")
+    other = labels.index(_OTHER)
+    return torch.tensor([labels.index(label) if label in labels else other for label in GESTURE_LABELS])

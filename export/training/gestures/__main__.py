@@ -11,7 +11,7 @@ import torch
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import save_checkpoint
-from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator
 from tsm_edge.export.data.gestures.pictures import read_pictures
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
@@ -43,6 +43,26 @@ _PLAN = Plan()
 @click.option("--size", type=int, default=_PLAN.size, show_default=True, help="Pixels of a frame.")
 @click.option("--lr", type=float, default=_PLAN.lr, show_default=True)
 @click.option("--dense-weight", type=float, default=_PLAN.dense_weight, show_default=True)
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(GESTURE_LABELS[len(CORE_LABELS) :]),
+    help="A gesture that is no class: its clips are other things.",
+)
+@click.option(
+    "--coarse-share",
+    type=float,
+    default=_PLAN.coarse_share,
+    show_default=True,
+    help="Steps of half the size.",
+)
+@click.option(
+    "--freeze",
+    type=click.IntRange(0, 18),
+    default=_PLAN.frozen_layers,
+    show_default=True,
+    help="Layers in front that stay.",
+)
 @click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--mode", type=click.Choice(["online", "offline"]), default="online", show_default=True)
@@ -60,17 +80,18 @@ _PLAN = Plan()
 )
 def main(
     output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
-    stream_share: float, seed: int, mode: ShiftMode, device: str, minutes: float | None, pictures: Path | None,
-    score_clips: int,
+    without: tuple[str, ...], coarse_share: float, freeze: int, stream_share: float, seed: int, mode: ShiftMode,
+    device: str, minutes: float | None, pictures: Path | None, score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
     plan = replace(
         _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
-        stream_share=stream_share, seed=seed,
+        frozen_layers=freeze, coarse_share=coarse_share, stream_share=stream_share, seed=seed,
     )  # fmt: skip
     found = read_pictures(pictures) if pictures else None
-    model = _model(init, size, mode, seed)
+    labels = tuple(label for label in GESTURE_LABELS if label not in without)
+    model = _model(init, labels, size, mode, seed)
     where = _device(device)
     training = GestureTraining(model, plan, where, found)
     kept = checkpoint_path(output)
@@ -88,12 +109,12 @@ def main(
         click.echo(json.dumps({"step": training.step, **asdict(score(model, generator, score_clips))}))
 
 
-def _model(init: str | None, size: int, mode: ShiftMode, seed: int) -> ClipModel:
+def _model(init: str | None, labels: tuple[str, ...], size: int, mode: ShiftMode, seed: int) -> ClipModel:
     keras = init is not None and init.endswith((".h5", ".hdf5", ".keras"))
     start = "random" if keras or init is None else init
     model, _ = initial_model(
         start,
-        GESTURE_LABELS,
+        labels,
         name="mobilenetv2-gestures",
         model="mobilenetv2",
         image_size=size,

@@ -13,19 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tsm_edge.errors import TrainingError
-from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures import DenseLabels, GestureBatch, gesture_classes
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.moving_average import MovingAverage
 from tsm_edge.export.training.schedule import cosine_factor
 
 __all__ = ["GestureTraining", "Plan", "Progress"]
-
-
-_CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
-_STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +41,8 @@ class Plan:
         frame_weight: Of the single frames' loss.
         label_smoothing: As in cross entropy.
         ema_decay: Of the average that is kept.
+        frozen_layers: That many layers in front, of `backbone.features`, stay as they began, norms included.
+        coarse_share: Share of steps whose clips are made at half the size and enlarged, as small recordings look.
         stream_share: Share of steps with 16 consecutive frames at 6 to 15 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
         seed: Of clips and weights.
@@ -60,6 +59,8 @@ class Plan:
     frame_weight: float = 0.3
     label_smoothing: float = 0.05
     ema_decay: float = 0.9995
+    frozen_layers: int = 0
+    coarse_share: float = 0.0
     stream_share: float = 0.35
     seed: int = 0
 
@@ -86,7 +87,8 @@ class GestureTraining:
     """A clip model that learns from made clips.
 
     Args:
-        model: The network, on `device`; its classes are GESTURE_LABELS.
+        model: The network, on `device`; its classes are some of GESTURE_LABELS. Clips of other gestures are
+            "Doing other things" to it.
         plan: The settings.
         device: Where clips are made and the network learns.
         pictures: Packaged photographs and videos, where another machine found them.
@@ -100,27 +102,17 @@ class GestureTraining:
         pictures: Pictures | None = None,
         world: str = "train",
     ) -> None:
-        if model.spec.labels != GESTURE_LABELS:
-            given = len(model.spec.labels)
-            raise TrainingError(f"a model of {given} labels cannot learn the {len(GESTURE_LABELS)} gestures")
+        self._classes = gesture_classes(model.spec.labels).to(device)
+        self._supply = ClipSupply(plan, device, pictures, world)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan, self.device, self.step = plan, device, 0
+        self._frozen = model.backbone.features[: plan.frozen_layers].requires_grad_(False)
         self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
         self.average = MovingAverage(model.backbone, plan.ema_decay)
         self._features: list[Tensor] = []
         model.backbone.classifier.register_forward_pre_hook(
             lambda _, inputs: self._features.append(inputs[0])
         )
-        settings: dict[str, Any] = {
-            "seed": plan.seed,
-            "size": plan.size,
-            "device": device,
-            "pictures": pictures,
-        }
-        self._spread = GestureGenerator(world, num_frames=8, **settings)
-        self._dense = GestureGenerator(world, num_frames=16, fps=(6, 15), **settings)
-        self._made: GestureBatch | None = None
-        self._block = (-1, 0)
         self._optimizer = self._make_optimizer()
         self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
 
@@ -129,7 +121,7 @@ class GestureTraining:
         begin, first, sums = time.monotonic(), self.step, torch.zeros(3, device=self.device)
         since = 0
         while self.step < self.plan.steps:
-            sums += self._learn(self._batch(self.step))
+            sums += self._learn(self._supply.batch(self.step))
             self.step += 1
             since += 1
             if self.step % every == 0 or self.step == self.plan.steps:
@@ -180,28 +172,10 @@ class GestureTraining:
         """The weights to keep."""
         return self.average.tensors
 
-    def _batch(self, step: int) -> GestureBatch:
-        """The clips of a step, which follow from its number alone; a GPU makes those of several steps at once."""
-        at_once = max(1, _CLIPS_AT_ONCE // self.plan.batch_size) if self.device.type == "cuda" else 1
-        block, place = divmod(step, at_once)
-        if self._block != (block, at_once):
-            self._made, self._block = self._make(block, at_once), (block, at_once)
-        assert self._made is not None
-        size = len(self._made.labels) // at_once
-        return self._made.rows(place * size, (place + 1) * size)
-
-    def _make(self, block: int, num_steps: int) -> GestureBatch:
-        generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + block)
-        chosen = torch.rand((), generator=generator)
-        count = self.plan.batch_size * num_steps
-        if float(chosen) < self.plan.stream_share:
-            half = max(1, self.plan.batch_size // 2) * num_steps
-            return self._dense.clips(_STREAM_CLIPS + block * count, half)
-        return self._spread.clips(block * count, count)
-
     def _learn(self, batch: GestureBatch) -> Tensor:
         """One step; loss, accuracy and the centres' error, (3,)."""
         self.model.train()
+        self._frozen.eval()
         plan = self.plan
         progress = self.step / plan.steps
         factor = cosine_factor(
@@ -210,15 +184,16 @@ class GestureTraining:
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         frames = normalised(batch.clips.permute(0, 1, 3, 4, 2), self.model.spec.preprocess)
+        if frames.shape[-1] < plan.size:
+            frames = _enlarged(frames, plan.size)
+        labels = self._classes[batch.labels]
         self._features.clear()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.model(frames)
         logits = logits.float()
         features = self._features.pop().float().view(*logits.shape[:2], -1)
-        clip_loss = functional.cross_entropy(
-            logits.mean(1), batch.labels, label_smoothing=plan.label_smoothing
-        )
-        frame_loss = _late_frames_loss(logits, batch)
+        clip_loss = functional.cross_entropy(logits.mean(1), labels, label_smoothing=plan.label_smoothing)
+        frame_loss = _late_frames_loss(logits, labels, batch.dense)
         dense_loss = self.heads.loss(features, batch.dense)
         weight = plan.dense_weight * (1 - 0.8 * progress)
         loss = clip_loss + plan.frame_weight * frame_loss + weight * dense_loss
@@ -227,12 +202,14 @@ class GestureTraining:
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self._optimizer.step()
         self.average.update(self.model.backbone)
-        right = (logits.detach().mean(1).argmax(1) == batch.labels).float().mean()
+        right = (logits.detach().mean(1).argmax(1) == labels).float().mean()
         return torch.stack((loss.detach(), right, self.heads.centre_error(features.detach(), batch.dense)))
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in self._named_parameters():
+            if not parameter.requires_grad:
+                continue
             fast = name.startswith(("classifier.", "linear."))
             key = (
                 self.plan.head_lr_scale if fast else 1.0,
@@ -250,12 +227,17 @@ class GestureTraining:
         yield from self.heads.named_parameters()
 
 
-def _late_frames_loss(logits: Tensor, batch: GestureBatch) -> Tensor:
+def _enlarged(frames: Tensor, size: int) -> Tensor:
+    clips = functional.interpolate(frames.flatten(0, 1), size=(size, size), mode="bilinear")
+    return clips.unflatten(0, frames.shape[:2])
+
+
+def _late_frames_loss(logits: Tensor, labels: Tensor, dense: DenseLabels) -> Tensor:
     """Cross entropy of single frames from the second half of the stroke on; without a stroke, of all frames."""
-    stroke = batch.dense.phase == 2
+    stroke = dense.phase == 2
     seen = stroke.cumsum(1).float() / stroke.sum(1, keepdim=True).clamp(min=1)
-    late = (seen >= 0.5) | (batch.dense.phase == 3)
+    late = (seen >= 0.5) | (dense.phase == 3)
     late |= ~stroke.any(1, keepdim=True)
-    labels = batch.labels[:, None].expand(-1, logits.shape[1])
-    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(late)
+    wanted = labels[:, None].expand(-1, logits.shape[1])
+    losses = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(late)
     return (losses * late).sum() / late.sum().clamp(min=1)

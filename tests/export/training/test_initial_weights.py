@@ -56,6 +56,18 @@ def test_torchvisions_mobilenet_is_read(tmp_path):
     assert "a new classifier" in words
 
 
+def test_rows_of_known_classes_are_kept_in_their_new_order(tmp_path):
+    learned = build_model("mobilenetv2-0.5", labels=("a", "b", "c"), image_size=32, seed=4)
+    save_checkpoint(learned, tmp_path / "abc.safetensors")
+    model, words = initial_model(tmp_path / "abc.safetensors", ("c", "a"), name="m", image_size=32)
+    assert torch.equal(model.backbone.classifier.weight, learned.backbone.classifier.weight[[2, 0]])
+    assert torch.equal(model.backbone.classifier.bias, learned.backbone.classifier.bias[[2, 0]])
+    assert words.endswith("its classifier kept")
+    assert initial_model(tmp_path / "abc.safetensors", ("c", "d"), name="m", image_size=32)[1].endswith(
+        "a new classifier"
+    )
+
+
 def test_imagenet_is_found_where_torch_hub_keeps_it(tmp_path, monkeypatch):
     ours = build_model("resnet18", num_classes=1000, seed=4)
     tensors = {

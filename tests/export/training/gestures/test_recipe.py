@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,10 +7,11 @@ import torch
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import TrainingError
 from tsm_edge.export.checkpoint import load_checkpoint
-from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator, gesture_classes
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, score
 from tsm_edge.export.training.gestures.__main__ import main
+from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.initial_weights import initial_model
 
@@ -52,8 +54,37 @@ def test_another_plan_is_refused():
 
 def test_other_labels_are_refused():
     model = initial_model("random", ("a", "b"), name="two", model="mobilenetv2-0.5", image_size=32)[0]
-    with pytest.raises(TrainingError, match="2 labels"):
+    with pytest.raises(TrainingError, match="'a' is no made gesture"):
         GestureTraining(model, PLAN, CPU)
+
+
+def test_frozen_layers_stay_and_others_learn():
+    model = small_model()
+    before = {name: tensor.clone() for name, tensor in model.backbone.state_dict().items()}
+    training = GestureTraining(model, replace(PLAN, frozen_layers=3), CPU)
+    reports_of(training)
+    moved = {name for name, tensor in training.averaged().items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith(("features.0.", "features.1.", "features.2.")) for name in moved)
+    assert "features.3.conv.0.weight" in moved and "features.3.conv.1.running_mean" in moved
+
+
+def test_coarse_clips_are_enlarged_to_the_size():
+    plan = replace(PLAN, coarse_share=1.0, size=64)
+    assert ClipSupply(plan, CPU, None, "train").batch(0).clips.shape[-1] == 32
+    training = GestureTraining(small_model(), plan, CPU)
+    assert all(report.loss < float("inf") for report in reports_of(training))
+
+
+def test_gestures_without_a_class_are_other_things():
+    assert gesture_classes(GESTURE_LABELS).tolist() == list(range(16))
+    assert gesture_classes(GESTURE_LABELS[:11]).tolist() == [*range(11), 1, 1, 1, 1, 1]
+    model = initial_model("random", CORE_LABELS, name="core", model="mobilenetv2-0.5", image_size=32)[0]
+    assert len(reports_of(GestureTraining(model, PLAN, CPU))) == 2
+    assert set(score(model, GestureGenerator("held-out", num_frames=2, size=32), 22).recall) == set(
+        CORE_LABELS
+    )
+    with pytest.raises(TrainingError, match="'Doing other things' is missing"):
+        gesture_classes(("Thumb Up", "Stop Sign"))
 
 
 def test_heads_learn_what_features_tell():
