@@ -16,7 +16,9 @@ from tsm_edge.errors import TrainingError
 from tsm_edge.export.data.gestures import DenseLabels, GestureBatch, gesture_classes
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.data.loading import normalised
+from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.moving_average import MovingAverage
@@ -106,7 +108,7 @@ class GestureTraining:
         self._supply = ClipSupply(plan, device, pictures, world)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan, self.device, self.step = plan, device, 0
-        self._frozen = model.backbone.features[: plan.frozen_layers].requires_grad_(False)
+        self._frozen = _front(model.backbone, plan.frozen_layers).requires_grad_(False)
         self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
         self.average = MovingAverage(model.backbone, plan.ema_decay)
         self._features: list[Tensor] = []
@@ -227,9 +229,15 @@ class GestureTraining:
         yield from self.heads.named_parameters()
 
 
+def _front(backbone: Backbone, num_layers: int) -> nn.Sequential:
+    if not isinstance(backbone, MobileNetV2):
+        raise TrainingError("gestures are learned by a MobileNetV2; give --init one, or leave it out")
+    return backbone.features[:num_layers]
+
+
 def _enlarged(frames: Tensor, size: int) -> Tensor:
     clips = functional.interpolate(frames.flatten(0, 1), size=(size, size), mode="bilinear")
-    return clips.unflatten(0, frames.shape[:2])
+    return clips.view(*frames.shape[:3], size, size)
 
 
 def _late_frames_loss(logits: Tensor, labels: Tensor, dense: DenseLabels) -> Tensor:

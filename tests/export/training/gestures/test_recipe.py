@@ -56,6 +56,9 @@ def test_other_labels_are_refused():
     model = initial_model("random", ("a", "b"), name="two", model="mobilenetv2-0.5", image_size=32)[0]
     with pytest.raises(TrainingError, match="'a' is no made gesture"):
         GestureTraining(model, PLAN, CPU)
+    resnet = initial_model("random", GESTURE_LABELS, name="other", model="resnet18", image_size=32)[0]
+    with pytest.raises(TrainingError, match="by a MobileNetV2"):
+        GestureTraining(resnet, PLAN, CPU)
 
 
 def test_frozen_layers_stay_and_others_learn():
