@@ -232,7 +232,7 @@ class GestureTraining:
 def _front(backbone: Backbone, num_layers: int) -> nn.Sequential:
     if not isinstance(backbone, MobileNetV2):
         raise TrainingError("gestures are learned by a MobileNetV2; give --init one, or leave it out")
-    return backbone.features[:num_layers]
+    return nn.Sequential(*list(backbone.features)[:num_layers])
 
 
 def _enlarged(frames: Tensor, size: int) -> Tensor:
