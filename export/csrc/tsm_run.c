@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -33,6 +34,12 @@ static const char usage[] =
 int run_fail(const char *what, const char *detail) {
   fprintf(stderr, "tsm-run: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
   return RUN_FAILED;
+}
+
+double run_now_ms(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
 }
 
 static int parse_number(const char *text, int *value) {
@@ -92,6 +99,7 @@ static const char *own_folder(void) {
 static int open_model(const run_options *given, run_model *opened) {
   static tsm_model_options options;
   char weights[4096];
+  double start = run_now_ms();
   int status;
   snprintf(weights, sizeof weights, "%s/weights.bin", given->bundle);
   options.size = (int32_t)sizeof options;
@@ -103,7 +111,9 @@ static int open_model(const run_options *given, run_model *opened) {
   options.message_bytes = RUN_MESSAGE;
   status = tsm_model_open_with(&options, &opened->model);
   if (status != TSM_OK) return run_fail(opened->note[0] ? opened->note : tsm_status_text(status), NULL);
+  opened->load_ms = run_now_ms() - start;
   status = tsm_stream_create(opened->model, &opened->stream);
+  opened->stream_ms = run_now_ms() - start - opened->load_ms;
   return status == TSM_OK ? RUN_GOOD : run_fail("stream", tsm_status_text(status));
 }
 

@@ -24,6 +24,7 @@ typedef struct run_model {
   tsm_model *model;
   tsm_stream *stream;
   char note[RUN_MESSAGE]; /* why the CPU is used, or nothing */
+  double load_ms, stream_ms; /* opening the model, and then the stream */
 } run_model;
 
 /* One line on standard error, and RUN_FAILED. */
@@ -56,6 +57,12 @@ int run_report(const run_options *given, const run_model *with, const run_outcom
 
 /* A string of JSON with its quotes. */
 void run_print_string(const char *text);
+
+/* A clock that never goes back. */
+double run_now_ms(void);
+
+/* Most resident memory that this process ever held; 0 where the kernel does not say. */
+int64_t run_peak_bytes(void);
 
 /* The device's own name, ASCII; empty where it says none. */
 void run_read_device(char *name, int bytes);

@@ -1,10 +1,14 @@
-/* What a device calls itself: boards have a device tree, Android lists its properties in files. */
+/* What Linux says in files: of this process its memory, of a device its name, from a board's device tree or from Android's
+ * lists of properties. */
 #include "tsm_run.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MODEL_PROPERTY "ro.product.model="
+
+#define PEAK "VmHWM:"
 
 static const char *const trees[] = {"/proc/device-tree/model", "/sys/firmware/devicetree/base/model"};
 /* Newer systems let nobody read them; `adb shell getprop ro.product.model` says it there. */
@@ -44,4 +48,15 @@ void run_read_device(char *name, int bytes) {
     if (read_tree(trees[i], name, bytes)) return;
   for (i = 0; i < 2; i++)
     if (read_property(properties[i], name, bytes)) return;
+}
+
+/* getrusage would begin with what the program held that started this one. */
+int64_t run_peak_bytes(void) {
+  char line[256];
+  int64_t bytes = 0;
+  FILE *file = fopen("/proc/self/status", "rb");
+  while (file && !bytes && fgets(line, sizeof line, file))
+    if (!strncmp(line, PEAK, sizeof PEAK - 1)) bytes = 1024 * (int64_t)strtol(line + sizeof PEAK - 1, NULL, 10);
+  if (file) fclose(file);
+  return bytes;
 }

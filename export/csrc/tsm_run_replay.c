@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const tsm_plan *const plan = &tsm_model_plan;
 
@@ -66,12 +65,6 @@ static void normalise(const unsigned char *pixels, float *frame) {
       frame[channel * count + pixel] = (float)pixels[3 * pixel + channel] * scale[channel] + offset[channel];
 }
 
-static double now_ms(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
-}
-
 /* The larger one; a NaN that was met once stays. */
 static double worse(double left, double right) { return left > right || left != left ? left : right; }
 
@@ -91,9 +84,9 @@ static int play_frame(tsm_stream *stream, const golden *from, int t, float *fram
   int status;
   if (row == 0) tsm_stream_reset(stream);
   normalise(from->pixels + row * 3 * (size_t)(plan->height * plan->width), frame);
-  start = now_ms();
+  start = run_now_ms();
   status = tsm_stream_step(stream, frame, logits);
-  found->samples_ms[t] = now_ms() - start;
+  found->samples_ms[t] = run_now_ms() - start;
   if (status == TSM_OK && t < from->count)
     compare(logits, from->expected + row * (size_t)plan->num_classes, found);
   return status;

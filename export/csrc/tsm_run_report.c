@@ -106,12 +106,18 @@ static void print_samples(const run_outcome *found) {
   printf("]");
 }
 
+/* With the stream's own opening; the first sample is its step. */
+static double first_frame_ms(const run_model *with, const run_outcome *found) {
+  return with->stream_ms + found->samples_ms[0];
+}
+
 static const char *verdict(const latency *summary) {
   if (plan->latency_target_ms <= 0.0) return NULL;
   return summary->p50 <= plan->latency_target_ms ? "pass" : "fail";
 }
 
 static void print_json(const run_options *given, const run_model *with, const run_outcome *found, const latency *ms) {
+  int64_t peak = run_peak_bytes();
   printf("{");
   print_field("target", plan->target);
   printf(", ");
@@ -129,6 +135,9 @@ static void print_json(const run_options *given, const run_model *with, const ru
   printf(", \"latency_ms\": {\"p50\": %.4f, \"p90\": %.4f, \"p99\": %.4f, \"mean\": %.4f, \"least\": %.4f, \"most\": %.4f}",
          ms->p50, ms->p90, ms->p99, ms->mean, ms->least, ms->most);
   print_samples(found);
+  print_number("load_ms", with->load_ms);
+  print_number("first_frame_ms", first_frame_ms(with, found));
+  print_number("peak_bytes", peak > 0 ? (double)peak : (double)NAN);
   print_number("latency_target_ms", plan->latency_target_ms > 0.0 ? plan->latency_target_ms : (double)NAN);
   printf(", ");
   print_field("verdict", verdict(ms));
@@ -137,6 +146,7 @@ static void print_json(const run_options *given, const run_model *with, const ru
 
 static void print_text(const run_options *given, const run_model *with, const run_outcome *found, const latency *ms) {
   char name[256];
+  int64_t peak = run_peak_bytes();
   run_read_device(name, (int)sizeof name);
   printf("target %s, %s, %d thread%s, %d frames%s%s\n", plan->target, tsm_model_device(with->model), given->threads,
          given->threads == 1 ? "" : "s", found->frames, plan->note[0] ? "; " : "", plan->note);
@@ -145,6 +155,9 @@ static void print_text(const run_options *given, const run_model *with, const ru
   printf("golden stream %s: largest difference %.1e of the largest logit\n", is_equal(with, found) ? "equal" : "DIFFERENT",
          relative_error(found));
   printf("latency_ms p50 %.2f p90 %.2f p99 %.2f\n", ms->p50, ms->p90, ms->p99);
+  printf("cold start: load %.1f ms, first frame %.1f ms", with->load_ms, first_frame_ms(with, found));
+  if (peak > 0) printf("; at most %.0f MiB of memory", (double)peak / (1 << 20));
+  printf("\n");
   if (verdict(ms))
     printf("%.0f ms promised on %s, p50: %s, which counts on that device alone\n", plan->latency_target_ms, plan->target,
            verdict(ms));

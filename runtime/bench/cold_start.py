@@ -28,14 +28,15 @@ class ColdStartReport:
     Attributes:
         load_ms: Loading the engine's own code and the bundle's weights.
         first_frame_ms: Opening a stream and its first step.
-        growth_bytes: Resident memory after the first frames, less that before the engine was loaded.
         peak_bytes: Most resident memory of the whole process, interpreter and numpy included.
+        growth_bytes: Resident memory after the first frames, less that before the engine was loaded; None where
+            another machine's `tsm-run` was the process, in which there is nothing but the engine.
     """
 
     load_ms: float
     first_frame_ms: float
-    growth_bytes: int
     peak_bytes: int
+    growth_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ class ColdStart(ColdStartReport):
     """The same, seen from outside as well.
 
     Attributes:
-        process_ms: From the start of the interpreter until the first logits were there.
+        process_ms: From the start of the interpreter until the first logits were there; None for `tsm-run`.
     """
 
-    process_ms: float
+    process_ms: float | None = None
 
     @property
     def cold_start_ms(self) -> float:

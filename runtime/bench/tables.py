@@ -119,11 +119,11 @@ def _cold_start_table(record: BenchRecord) -> Group | None:
     rows = (
         (
             backend.name,
-            f"{start.process_ms:.0f}",
+            "" if start.process_ms is None else f"{start.process_ms:.0f}",
             f"{start.load_ms:.0f}",
             f"{start.first_frame_ms:.1f}",
             f"{start.peak_bytes / MEBIBYTE:.0f}",
-            f"{start.growth_bytes / MEBIBYTE:.0f}",
+            "" if start.growth_bytes is None else f"{start.growth_bytes / MEBIBYTE:.0f}",
         )
         for backend, start in cold
     )

@@ -16,6 +16,7 @@ from tsm_edge.bundle import RUN_TOOL, Bundle
 from tsm_edge.environment import package_versions
 from tsm_edge.errors import RemoteError, UsageError, VerificationError
 from tsm_edge.runtime.bench.benchmark import bundle_record, machine_record
+from tsm_edge.runtime.bench.cold_start import ColdStart
 from tsm_edge.runtime.bench.options import BenchOptions
 from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.runtime.bench.record import BackendRecord, BenchRecord, Conditions, Latency
@@ -42,6 +43,9 @@ class Replay:
         compute: "cpu", or "gpu" and its name.
         compute_note: Why it is not the GPU; empty where there is nothing to tell.
         affinity: "none" or "big-first".
+        load_ms: Opening the model; like the next two None of a bundle that was made before they were measured.
+        first_frame_ms: Opening a stream and its first step.
+        peak_bytes: Most resident memory of the process; None where its kernel does not say.
     """
 
     threads: int
@@ -52,6 +56,17 @@ class Replay:
     compute: str = "cpu"
     compute_note: str = ""
     affinity: str = "none"
+    load_ms: float | None = None
+    first_frame_ms: float | None = None
+    peak_bytes: int | None = None
+
+    @property
+    def cold_start(self) -> ColdStart | None:
+        """What the process saw of its own start, as far as it says all of it."""
+        load_ms, first_frame_ms, peak_bytes = self.load_ms, self.first_frame_ms, self.peak_bytes
+        if load_ms is None or first_frame_ms is None or peak_bytes is None:
+            return None
+        return ColdStart(load_ms=load_ms, first_frame_ms=first_frame_ms, peak_bytes=peak_bytes)
 
 
 def benchmark_remotely(
@@ -137,6 +152,7 @@ def _record(
         threads=replay.threads,
         max_relative_error=replay.relative_error or 0.0,
         latency=latency,
+        cold_start=replay.cold_start,
         compute=replay.compute,
     )
     target = options.target or bundle.manifest.target

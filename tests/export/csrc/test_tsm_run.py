@@ -37,11 +37,14 @@ def copy(compiled_path, tmp_path):
 
 def test_replay_says_that_the_stream_is_equal(run, compiled_path):
     threads = Bundle.open(compiled_path).manifest.threads
-    first, second, third = run(compiled_path).stdout.splitlines()
+    first, second, third, fourth = run(compiled_path).stdout.splitlines()
     plural = "s" if threads > 1 else ""
     assert first == f"target host, cpu, {threads} thread{plural}, {NUM_FRAMES} frames; untrained weights"
     assert second.startswith("golden stream equal")
     assert third.startswith("latency_ms p50 ")
+    assert re.fullmatch(
+        r"cold start: load \d+\.\d ms, first frame \d+\.\d ms; at most \d+ MiB of memory", fourth
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,13 @@ def test_latencies_are_those_of_the_samples(said):
     assert (latency["least"], latency["most"]) == (samples.min(), samples.max())
     # The samples are printed with four digits behind the point.
     assert latency["mean"] == pytest.approx(samples.mean(), abs=2e-4)
+
+
+def test_cold_start_is_told(said, compiled_path):
+    assert said["load_ms"] > 0
+    assert said["first_frame_ms"] > said["samples_ms"][0]
+    # The whole golden stream is in memory, and this network far below a hundred MiB.
+    assert (compiled_path / GOLDEN_FRAMES).stat().st_size < said["peak_bytes"] < 100 << 20
 
 
 def test_guide_describes_every_field(said):

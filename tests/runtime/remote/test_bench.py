@@ -40,6 +40,8 @@ def test_a_board_s_record_is_like_one_from_here(board, real, tmp_path):
     assert measured.latency.summary.num_samples == len(measured.latency.samples_ms) == 6
     assert 0 < measured.max_relative_error <= 1e-5
     assert measured.compute == "cpu"
+    assert min(measured.cold_start.load_ms, measured.cold_start.first_frame_ms) > 0
+    assert 1 << 20 < measured.cold_start.peak_bytes < 100 << 20
     assert record.verdict.status == "no target latency"
     assert said[-1] == f"timing 6 frames on {record.machine.device.name}"
     write_record(record, tmp_path / "record.json")
@@ -47,6 +49,7 @@ def test_a_board_s_record_is_like_one_from_here(board, real, tmp_path):
     text = text_of(record)
     assert "over ssh" in text
     assert "back to back" in text
+    assert "cold start and memory" in text
     assert "outputs agree with the golden stream" in text
 
 
@@ -73,6 +76,18 @@ def test_another_target_s_promise_does_not_count(on_phone):
     options = BenchOptions(num_frames=2, warmup=0, target=TARGETS["jetson-nano"])
     with AdbConnection() as connection:
         assert benchmark_remotely(on_phone, connection, options).verdict.status == "not this device"
+
+
+def test_a_tool_of_before_says_nothing_of_its_start(board, real):
+    """It is in bundles that were compiled before `tsm-run` measured that."""
+    shutil.move(real.path / RUN_TOOL, real.path.parent / RUN_TOOL)
+    drop = "s/, .load_ms.: [^,]*, .first_frame_ms.: [^,]*, .peak_bytes.: [^,]*//"
+    program = f"#!/bin/sh\n{real.path.parent}/{RUN_TOOL} \"$@\" | sed '{drop}'\n"
+    (real.path / RUN_TOOL).write_text(program)
+    with SshConnection("board") as connection:
+        record = benchmark_remotely(rewritten(real.path), connection, QUICK)
+    assert record.backends[0].cold_start is None
+    assert "cold start" not in text_of(record)
 
 
 def test_wrong_logits_are_not_timed(board, real):
