@@ -48,6 +48,11 @@ trap 'rm -rf "$aside"' EXIT
 trap 'exit 130' HUP INT TERM
 mkdir "$aside" || die "cannot write to $parent; choose another --prefix"
 cp -R "$here/bundle/." "$aside/" || die "cannot copy to $parent; make room or choose another --prefix"
+# What the bundle has twice came once; phones' rules forbid links, so that a copy must do there.
+tab=$(printf '\t')
+printf '%s\n' "$twins" | while IFS=$tab read -r there twin; do
+  [ -z "$there" ] || ln "$aside/$there" "$aside/$twin" 2>/dev/null || cp "$aside/$there" "$aside/$twin" || exit 1
+done || die "cannot copy to $parent; make room or choose another --prefix"
 if command -v sha256sum >/dev/null 2>&1; then
   (cd "$aside" && sha256sum -c "$here/SHA256SUMS" >/dev/null 2>&1) ||
     die "a file was altered on its way; copy the archive again"

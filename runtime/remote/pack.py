@@ -1,6 +1,8 @@
 """A bundle as one file that installs itself: NAME.tar.gz with NAME/install.sh, NAME/SHA256SUMS and NAME/bundle/.
 
-The same bundle gives the same bytes: names in order, no times, no owners.
+The same bundle gives the same bytes: names in order, no times, no owners. A file that lies in the bundle twice, as in
+its module for Android Studio, is in the archive once, at the first of its places by name, and the installer makes the
+others. The module is so whole in the unpacked archive as well.
 """
 
 import gzip
@@ -45,7 +47,9 @@ def pack_bundle(path: str | Path, output: Path | None = None) -> Path:
         )
     folder = bundle.path.resolve()
     archive = output or folder.with_name(f"{folder.name}.tar.gz")
-    files = {name: folder / name for name in (*bundle.manifest.files, MANIFEST_NAME)}
+    files = {
+        name: folder / name for name in (*bundle.manifest.files, MANIFEST_NAME) if name not in twins(bundle)
+    }
     texts = {INSTALL_SCRIPT: install_script(bundle), CHECKSUMS: checksums(bundle)}
     with (
         file_written_aside(archive) as aside,
@@ -60,6 +64,13 @@ def pack_bundle(path: str | Path, output: Path | None = None) -> Path:
     return archive
 
 
+def twins(bundle: Bundle) -> dict[str, str]:
+    """Files whose content another one has that comes before them by name, and that other one."""
+    first: dict[str, str] = {}
+    files = sorted((name, record.sha256) for name, record in bundle.manifest.files.items())
+    return {name: first[content] for name, content in files if first.setdefault(content, name) != name}
+
+
 def install_script(bundle: Bundle) -> str:
     """The installer: what it must know of this bundle as variables, before the part that is the same for all."""
     target = bundle.manifest.target
@@ -70,6 +81,7 @@ def install_script(bundle: Bundle) -> str:
         "architecture": target.architecture,
         "system": "Android" if target.libc == "bionic" else "Linux",
         "need_kib": str(sum(record.size_bytes // KIBIBYTE + 1 for record in records) + SPARE_KIB),
+        "twins": "\n".join(f"{there}\t{name}" for name, there in twins(bundle).items()),
     }
     first, _, rest = (Path(__file__).parent / INSTALL_SCRIPT).read_text("utf-8").partition("\n")
     return "\n".join((first, *(f"{key}={shlex.quote(value)}" for key, value in facts.items()), rest))

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from remote_machines import rewritten
 
-from tsm_edge.bundle import LIBRARY, LITE, RUN_TOOL, Bundle
+from tsm_edge.bundle import LIBRARY, LITE, RUN_TOOL, WEIGHTS, Bundle
 from tsm_edge.errors import BundleError, OutputError, UsageError
 from tsm_edge.manifest import MANIFEST_NAME
 from tsm_edge.runtime.remote import pack_bundle
@@ -35,17 +35,18 @@ def unpacked(archive, compiled_path, tmp_path):
 
 
 @pytest.fixture
-def install(unpacked, tmp_path):
-    """Run the installer, with programs of `fakes` before the real ones."""
+def install(request, tmp_path):
+    """Run the installer of `folder`, by default `unpacked`, with programs of `fakes` before the real ones."""
     fakes = tmp_path / "fakes"
     fakes.mkdir()
 
-    def run(*arguments, shell=("dash",), code=0, **scripts):
+    def run(*arguments, shell=("dash",), code=0, folder=None, **scripts):
+        folder = folder or request.getfixturevalue("unpacked")
         for name, script in scripts.items():
             (fakes / name).write_text(f"#!/bin/sh\n{script}\n")
             (fakes / name).chmod(0o755)
         environment = os.environ | {"HOME": str(tmp_path / "home"), "PATH": f"{fakes}:{os.environ['PATH']}"}
-        command = [*shell, unpacked / "install.sh", *arguments]
+        command = [*shell, folder / "install.sh", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == code, done.stderr
         return done
@@ -80,6 +81,35 @@ def test_installing_where_nobody_said(install, shell, tmp_path, compiled_path):
     following = said.splitlines()[-2].removeprefix("next: ")
     assert subprocess.run(following, shell=True, capture_output=True).returncode == 0
     assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
+NO_LINKS = {True: {}, False: {"ln": "exit 1"}}
+MODULE = f"android/src/main/assets/tsm_edge/{WEIGHTS}"
+
+
+@pytest.fixture
+def doubled(compiled_path, tmp_path):
+    """A bundle with its weights at a second place, as those for Android have them."""
+    path = shutil.copytree(compiled_path, tmp_path / "doubled")
+    (path / MODULE).parent.mkdir(parents=True)
+    shutil.copyfile(path / WEIGHTS, path / MODULE)
+    return rewritten(path)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_what_a_bundle_has_twice_travels_once(doubled, install, shell, has_links, tmp_path):
+    archive = pack_bundle(doubled.path, tmp_path / "archive.tar.gz")
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    subprocess.run(["tar", "xzf", archive, "-C", place], check=True)
+    bundle = place / "doubled" / "bundle"
+    # The module can be taken out of the archive as it is.
+    assert (bundle / MODULE).read_bytes() == (doubled.path / WEIGHTS).read_bytes()
+    assert not (bundle / WEIGHTS).exists()
+    install("--prefix", tmp_path / "installed", shell=shell, folder=place / "doubled", **NO_LINKS[has_links])
+    assert Bundle.open(tmp_path / "installed").check_files()
+    assert (tmp_path / "installed" / WEIGHTS).samefile(tmp_path / "installed" / MODULE) == has_links
 
 
 def test_installing_again_replaces_the_old_bundle(install, tmp_path):
