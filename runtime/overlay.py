@@ -48,7 +48,9 @@ class Annotator:
         """Take note of one more frame."""
         self._events.append(prediction.event)
         self._times_s.append(perf_counter())
-        self._latencies_ms.append(sum(prediction.latency_ms.get(stage, 0.0) for stage in STREAM_STAGES))
+        spent_ms = [prediction.latency_ms[stage] for stage in STREAM_STAGES if stage in prediction.latency_ms]
+        if spent_ms:  # not so for a frame that the model left out
+            self._latencies_ms.append(sum(spent_ms))
 
     def draw(
         self, image: UInt8Array, prediction: Prediction, *, dropped: int = 0, note: str = ""

@@ -1,11 +1,13 @@
 """From logits to a prediction: probabilities, the smoothed label, gestures that start and end."""
 
+import math
+
 import numpy as np
 
 from tsm_edge.runtime.backends.base import Float32Array
 from tsm_edge.runtime.events import Event, events_between
 from tsm_edge.runtime.prediction import Prediction
-from tsm_edge.runtime.smoothing import Smoother, SmoothingState
+from tsm_edge.runtime.smoothing import USUAL_FRAME_S, Smoother, SmoothingState
 from tsm_edge.specs import ModelSpec
 
 __all__ = ["TOP_K", "Postprocessor", "softmax", "top_scores"]
@@ -21,6 +23,7 @@ class Postprocessor:
         self._smoother = Smoother(spec, enabled=smoothing)
         self._state = self._smoother.initial_state()
         self._last_seen: tuple[int, float | None] = (0, None)
+        self._last_s: float | None = None
 
     @property
     def state(self) -> SmoothingState:
@@ -30,11 +33,12 @@ class Postprocessor:
     def load_state(self, state: SmoothingState) -> None:
         """Go on from `state`, which is already checked; this starts and ends no gesture."""
         self._state = self._smoother.trimmed(state)
+        self._last_s = None
 
     def step(self, logits: Float32Array, frame: int, timestamp_s: float | None) -> Prediction:
         """The prediction of frame number `frame` from its logits (num_classes,), without latencies."""
         before = self._smoother.gesture(self._state)
-        self._state = self._smoother.advance(self._state, logits)
+        self._state = self._smoother.advance(self._state, logits, self._elapsed_s(timestamp_s))
         self._last_seen = (frame, timestamp_s)
         after = self._smoother.gesture(self._state)
         events = events_between(before, after, frame=frame, timestamp_s=timestamp_s)
@@ -55,7 +59,15 @@ class Postprocessor:
             self._smoother.gesture(self._state), None, frame=frame, timestamp_s=timestamp_s
         )
         self._state = self._smoother.initial_state()
+        self._last_s = None
         return events
+
+    def _elapsed_s(self, timestamp_s: float | None) -> float:
+        """Seconds since the frame before; a usual frame's where times are missing or went back."""
+        before, self._last_s = self._last_s, timestamp_s
+        if timestamp_s is None or before is None or not 0 <= timestamp_s - before < math.inf:
+            return USUAL_FRAME_S
+        return timestamp_s - before
 
 
 def top_scores(logits: Float32Array, labels: tuple[str, ...]) -> tuple[tuple[str, float], ...]:

@@ -19,7 +19,8 @@ class Prediction:
         top: The five most probable classes of this frame alone with their probabilities (0 to 1), best first.
         smoothed_label: What to show, see `tsm_edge.runtime.smoothing`.
         events: Gestures that ended and started with this frame, in this order.
-        latency_ms: Milliseconds by stage: "preprocess", "infer", "postprocess"; a run loop adds "decode".
+        latency_ms: Milliseconds by stage: "preprocess", "infer", "postprocess"; a run loop adds "decode". A frame that
+            was left out, see `ModelSpec.max_fps`, has none of the three and repeats the logits before.
     """
 
     frame: int

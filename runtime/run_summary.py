@@ -104,4 +104,8 @@ class RunTally:
     def _median_latencies(self) -> dict[str, float]:
         if not self._latencies_ms:
             return {}
-        return {stage: median(row[stage] for row in self._latencies_ms) for stage in self._latencies_ms[0]}
+        # Frames that a model leaves out have not all the stages; the first of a stream has.
+        return {
+            stage: median(row[stage] for row in self._latencies_ms if stage in row)
+            for stage in max(self._latencies_ms, key=len)
+        }

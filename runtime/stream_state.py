@@ -17,6 +17,7 @@ from tsm_edge.specs import ModelSpec
 __all__ = ["StreamState", "check_state"]
 
 _COUNTERS = ("frame", "shown", "candidate", "wins")
+_SECONDS = ("candidate_s", "quiet_s")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,8 @@ class StreamState:
             OutputError: The file cannot be written.
         """
         arrays: dict[str, Any] = {f"shift_buffer_{i}": buffer for i, buffer in enumerate(self.shift_buffers)}
-        arrays["history"] = self.smoothing.history
+        arrays |= {"history": self.smoothing.history, "ages_s": self.smoothing.ages_s}
+        arrays |= {name: getattr(self.smoothing, name) for name in _SECONDS}
         counters = (self.frame, self.smoothing.shown, self.smoothing.candidate, self.smoothing.wins)
         arrays.update(zip(_COUNTERS, counters, strict=True))
         with file_written_aside(Path(path)) as aside, aside.open("wb") as file:
@@ -74,11 +76,15 @@ class StreamState:
 def _from_arrays(arrays: Mapping[str, Any]) -> StreamState:
     buffers = sorted(int(name.rpartition("_")[2]) for name in arrays if name.startswith("shift_buffer_"))
     frame, shown, candidate, wins = (int(arrays[name]) for name in _COUNTERS)
+    candidate_s, quiet_s = (float(arrays[name]) for name in _SECONDS)
     return StreamState(
         shift_buffers=tuple(arrays[f"shift_buffer_{i}"] for i in buffers),
-        smoothing=SmoothingState(history=arrays["history"], shown=shown, candidate=candidate, wins=wins),
+        smoothing=SmoothingState(
+            history=arrays["history"], ages_s=arrays["ages_s"], shown=shown, candidate=candidate, wins=wins,
+            candidate_s=candidate_s, quiet_s=quiet_s,
+        ),
         frame=frame,
-    )
+    )  # fmt: skip
 
 
 def check_state(state: StreamState, spec: ModelSpec) -> None:
@@ -106,6 +112,9 @@ def check_state(state: StreamState, spec: ModelSpec) -> None:
 
 def _check_smoothing(state: SmoothingState, spec: ModelSpec) -> None:
     _check_array("history", state.history, (*np.shape(state.history)[:1], spec.num_classes))
+    _check_array("ages_s", state.ages_s, np.shape(state.history)[:1])
+    if not (state.candidate_s >= 0 and state.quiet_s >= 0 and (state.ages_s >= 0).all()):
+        raise StateError("the state holds seconds below zero; give a state that stream.state() returned")
     for name, index in (("shown", state.shown), ("candidate", state.candidate)):
         if not NO_LABEL <= index < spec.num_classes:
             raise StateError(

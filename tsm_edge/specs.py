@@ -34,9 +34,20 @@ FLOAT32_BYTES = 4
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
-# "offline" shifts in both directions along a whole clip, "online" takes from the past alone.
-ShiftMode = Literal["offline", "online"]
+# "offline" shifts in both directions along a whole clip, "online" takes from the past alone, "none" sees every frame
+# by itself: what the shift is worth is measured against it.
+ShiftMode = Literal["offline", "online", "none"]
+
+
+# What reports say of weights that learned with another shift than the stream's.
+_SHIFT_NOTES: dict[ShiftMode, str] = {
+    "offline": "weights trained for whole clips",
+    "online": "",
+    "none": "weights trained without shift",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +92,23 @@ class SmoothingSpec:
     """From logits of single frames to a label that does not flicker.
 
     Attributes:
-        window: Logits of that many last frames are averaged.
+        window: Logits of that many last frames are averaged, at most.
+        window_s: Of frames that are not older than so many seconds; None sets no limit.
         hysteresis: A new label must win that many frames in a row before it is shown.
+        hysteresis_s: And for so many seconds.
+        threshold: A gesture starts only with that share of the probability, 0 to 1; needs a background.
+        pause_s: After a gesture no other starts for so many seconds; needs a background.
         merge: Labels shown as another one: (label, shown as).
         ignore: Labels that are never shown; the label before stays.
         background: Labels that mean that nothing happens; they start and end no event.
     """
 
     window: Positive = 12
+    window_s: PositiveFloat | None = None
     hysteresis: Positive = 2
+    hysteresis_s: Seconds = 0.0
+    threshold: Share = 0.0
+    pause_s: Seconds = 0.0
     merge: tuple[tuple[str, str], ...] = ()
     ignore: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
@@ -109,7 +128,10 @@ class ModelSpec:
         trained: False for seeded random weights, which recognise nothing and say so everywhere.
         state: The shift buffers of the streaming view.
         trained_shift: The shift the weights learned with. Streaming is always online; weights that learned
-            offline lose accuracy there until they are trained on.
+            otherwise lose accuracy there until they are trained on.
+        max_fps: Frames a second that it reads at most. Its memory is some frames long, and a camera that takes
+            twice as many would show it half as much of the past: a stream that is told when frames were taken
+            leaves out those between. None reads all.
     """
 
     name: str
@@ -123,6 +145,7 @@ class ModelSpec:
     trained_shift: ShiftMode = "online"
     preprocess: PreprocessSpec = PreprocessSpec()
     smoothing: SmoothingSpec = SmoothingSpec()
+    max_fps: PositiveFloat | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -134,4 +157,4 @@ class ModelSpec:
         """What every report and overlay says about the weights; empty for those trained for streaming."""
         if not self.trained:
             return "untrained weights"
-        return "weights trained for whole clips" if self.trained_shift == "offline" else ""
+        return _SHIFT_NOTES[self.trained_shift]

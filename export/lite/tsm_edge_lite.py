@@ -52,6 +52,9 @@ MAX_INPUT = 1e4  # normalised pixels lie within 3 of zero; far larger ones could
 CPUINFO = Path("/proc/cpuinfo")
 TOP_K = 5
 NO_LABEL = -1
+USUAL_FRAME_S = 1 / 12  # what a frame lasts where nobody says when it was taken
+EARLY = 0.75  # a frame that comes after that part of a model's usual interval is not too early
+ROUNDING_S = 1e-4  # a frame that is due at a limit must not miss it by rounding
 # The same arithmetic in another order of summation; half floats have 11 bits.
 TOLERANCES = {"fp32": 1e-5, "fp16": 2e-2}
 FPS = 25.0  # of what names no rate
@@ -141,12 +144,15 @@ class Prediction(NamedTuple):
 
 
 class SmoothingState(NamedTuple):
-    """What smoothing remembers: logits (k, num_classes) of the last frames, and label indices."""
+    """What smoothing remembers: logits (k, num_classes) of the last frames, their ages, label indices, seconds."""
 
     history: Any
+    ages_s: Any
     shown: int
     candidate: int
     wins: int
+    candidate_s: float
+    quiet_s: float
 
 
 class StreamState(NamedTuple):
@@ -177,8 +183,10 @@ class StreamState(NamedTuple):
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 count = sum(name.startswith("shift_buffer_") for name in arrays.files)
                 buffers = tuple(arrays[f"shift_buffer_{i}"] for i in range(count))
-                counters = [int(arrays[name]) for name in ("shown", "candidate", "wins", "frame")]
-                return cls(buffers, SmoothingState(arrays["history"], *counters[:3]), counters[3])
+                counters = [int(arrays[name]) for name in ("shown", "candidate", "wins")]
+                seconds = [float(arrays[name]) for name in ("candidate_s", "quiet_s")]
+                smoothing = SmoothingState(arrays["history"], arrays["ages_s"], *counters, *seconds)
+                return cls(buffers, smoothing, int(arrays["frame"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise StateError(f"{path} is no saved stream state: {error}; give what save() wrote") from error
 
@@ -336,6 +344,8 @@ class Stream:
         self._smoothing = self._smoother.initial_state()
         self._frame = 0
         self._last_seen: Tuple[int, Optional[float]] = (0, None)
+        self._last_s: Optional[float] = None
+        self._latest: Optional[Prediction] = None
         self._input = np.empty((1, 3, session._info.height, session._info.width), np.float32)
         self._stream = c_void_p()
         self._library.call("tsm_stream_create", session._model, byref(self._stream))
@@ -347,6 +357,9 @@ class Stream:
         """Predict one more frame, (H, W, 3) uint8 BGR of any size."""
         image, pixels = _image(frame)
         with self._lock:
+            repeated = self._repeated(frame_index, timestamp_s)
+            if repeated is not None:
+                return repeated
             start = time.perf_counter()
             self._library.call("tsm_image_to_frame", byref(image), _address(self._input))
             del pixels
@@ -363,14 +376,15 @@ class Stream:
         if not max(x.max(), -x.min()) <= MAX_INPUT:  # also true for NaN
             raise FrameError(f"tensor holds NaN, infinity or values beyond {MAX_INPUT:g}; normalise it")
         with self._lock:
-            return self._predict(np.ascontiguousarray(x), start, frame_index, timestamp_s)
+            repeated = self._repeated(frame_index, timestamp_s)
+            return repeated or self._predict(np.ascontiguousarray(x), start, frame_index, timestamp_s)
 
     def reset(self) -> Tuple[Event, ...]:
         """Forget all frames; a gesture that was running ends, which is returned and announced."""
         with self._lock:
             self._check_open()
             self._library.call("tsm_stream_reset", self._stream)
-            self._frame = 0
+            self._frame, self._latest = 0, None
             return self._end_gesture()
 
     def state(self) -> StreamState:
@@ -391,8 +405,8 @@ class Stream:
         with self._lock:
             self._check_open()
             self._library.call("tsm_stream_load", self._stream, _address(flat))
-            self._smoothing = self._smoother.trimmed(state.smoothing)
-            self._frame = state.frame
+            self._smoothing, self._last_s = self._smoother.trimmed(state.smoothing), None
+            self._frame, self._latest = state.frame, None
 
     def close(self) -> None:
         """Free the stream's memory; a gesture that was running ends. Closing twice is no error."""
@@ -413,7 +427,7 @@ class Stream:
         inferred = time.perf_counter()
         self._last_seen = (self._frame if index is None else index, timestamp_s)
         before = self._smoother.gesture(self._smoothing)
-        self._smoothing = self._smoother.advance(self._smoothing, logits)
+        self._smoothing = self._smoother.advance(self._smoothing, logits, self._elapsed_s(timestamp_s))
         events = _events_between(before, self._smoother.gesture(self._smoothing), *self._last_seen)
         top = _top_scores(logits, self.spec["labels"])
         label = self._smoother.label(self._smoothing) or top[0][0]
@@ -423,13 +437,32 @@ class Stream:
             zip(("preprocess", "infer", "postprocess"), (1e3 * span for span in seconds))
         )
         self._announce(events)
-        return Prediction(self._last_seen[0], timestamp_s, logits, top, label, events, latency_ms)
+        self._latest = Prediction(self._last_seen[0], timestamp_s, logits, top, label, events, latency_ms)
+        return self._latest
+
+    def _repeated(self, index: Optional[int], timestamp_s: Optional[float]) -> Optional[Prediction]:
+        """The prediction before once more, if this frame comes too early for the model to read it."""
+        latest, max_fps = self._latest, self.spec["max_fps"]
+        if max_fps is None or latest is None or latest.timestamp_s is None or timestamp_s is None:
+            return None
+        if not 0 <= timestamp_s - latest.timestamp_s < EARLY / max_fps:
+            return None
+        self._check_open()
+        self._frame += 1
+        frame = self._frame - 1 if index is None else index
+        return latest._replace(frame=frame, timestamp_s=timestamp_s, events=(), latency_ms={})
 
     def _end_gesture(self) -> Tuple[Event, ...]:
         events = _events_between(self._smoother.gesture(self._smoothing), None, *self._last_seen)
-        self._smoothing = self._smoother.initial_state()
+        self._smoothing, self._last_s = self._smoother.initial_state(), None
         self._announce(events)
         return events
+
+    def _elapsed_s(self, timestamp_s: Optional[float]) -> float:
+        before, self._last_s = self._last_s, timestamp_s
+        if timestamp_s is None or before is None or not 0 <= timestamp_s - before < float("inf"):
+            return USUAL_FRAME_S
+        return timestamp_s - before
 
     def _announce(self, events: Tuple[Event, ...]) -> None:
         for event in events:
@@ -442,7 +475,7 @@ class Stream:
 
 
 class _Smoother:
-    """As tsm_edge.runtime.smoothing: a mean of the last logits, shown once a label won often enough in a row."""
+    """As tsm_edge.runtime.smoothing, where it is told what each rule is for."""
 
     def __init__(self, spec: Dict[str, Any], enabled: bool) -> None:
         rules, self._labels = spec["smoothing"], spec["labels"]
@@ -451,28 +484,61 @@ class _Smoother:
         self._merge = {index[label]: index[shown] for label, shown in rules["merge"]} if enabled else {}
         self._ignore = {index[label] for label in rules["ignore"]} if enabled else set()
         self._window: int = rules["window"] if enabled else 1
+        self._window_s: float = (enabled and rules["window_s"]) or float("inf")
         self._hysteresis: int = rules["hysteresis"] if enabled else 1
+        self._hysteresis_s: float = rules["hysteresis_s"] if enabled else 0.0
+        self._threshold: float = rules["threshold"] if enabled and self._background else 0.0
+        self._pause_s: float = rules["pause_s"] if enabled and self._background else 0.0
 
     def initial_state(self) -> SmoothingState:
-        shown = self._merge.get(self._background[0], self._background[0]) if self._background else NO_LABEL
-        return SmoothingState(np.zeros((0, len(self._labels)), np.float32), shown, shown, 0)
+        shown = self._rest() if self._background else NO_LABEL
+        nothing = np.zeros((0, len(self._labels)), np.float32)
+        return SmoothingState(nothing, np.zeros(0, np.float32), shown, shown, 0, 0.0, float("inf"))
 
-    def advance(self, state: SmoothingState, logits: Any) -> SmoothingState:
+    def advance(self, state: SmoothingState, logits: Any, elapsed_s: float) -> SmoothingState:
         history = np.concatenate((state.history, logits[None]))[-self._window :]
-        winner = int(history.mean(axis=0).argmax())
-        winner = state.shown if winner in self._ignore else self._merge.get(winner, winner)
-        wins = min(state.wins + 1, self._hysteresis) if winner == state.candidate else 1
-        shown = winner if wins >= self._hysteresis or state.shown == NO_LABEL else state.shown
-        return SmoothingState(history, shown, winner, wins)
+        ages_s = np.append(state.ages_s + np.float32(elapsed_s), np.float32(0))[-self._window :]
+        young = ages_s < self._window_s - ROUNDING_S
+        young[-1] = True
+        history, ages_s = history[young], ages_s[young]
+        winner = self._winner(history.mean(axis=0), state.shown)
+        again = winner == state.candidate and state.wins > 0
+        wins = min(state.wins + 1, self._hysteresis) if again else 1
+        candidate_s = state.candidate_s + elapsed_s if again else 0.0
+        quiet_s = state.quiet_s + elapsed_s
+        settled = wins >= self._hysteresis and candidate_s >= self._hysteresis_s - ROUNDING_S
+        shown = winner if settled or state.shown == NO_LABEL else state.shown
+        if shown != state.shown and self._pause_s:
+            if self._is_gesture(state.shown):
+                quiet_s = 0.0
+            if self._is_gesture(shown) and quiet_s < self._pause_s - ROUNDING_S:
+                shown = self._rest() if self._is_gesture(state.shown) else state.shown
+        return SmoothingState(history, ages_s, shown, winner, wins, candidate_s, quiet_s)
 
     def trimmed(self, state: SmoothingState) -> SmoothingState:
-        return state._replace(history=state.history[-self._window :], wins=min(state.wins, self._hysteresis))
+        last = slice(-self._window, None)
+        wins = min(state.wins, self._hysteresis)
+        return state._replace(history=state.history[last], ages_s=state.ages_s[last], wins=wins)
+
+    def _winner(self, mean: Any, shown: int) -> int:
+        winner = int(mean.argmax())
+        if winner in self._ignore:
+            return shown
+        winner = self._merge.get(winner, winner)
+        is_new = self._threshold and winner != shown and self._is_gesture(winner)
+        return self._rest() if is_new and 1 / np.exp(mean - mean.max()).sum() < self._threshold else winner
+
+    def _is_gesture(self, index: int) -> bool:
+        return index not in self._background and index != NO_LABEL
+
+    def _rest(self) -> int:
+        return self._merge.get(self._background[0], self._background[0])
 
     def label(self, state: SmoothingState) -> Optional[str]:
         return None if state.shown == NO_LABEL else self._labels[state.shown]
 
     def gesture(self, state: SmoothingState) -> Optional[str]:
-        return None if state.shown in self._background else self.label(state)
+        return self.label(state) if self._is_gesture(state.shown) else None
 
 
 def _events_between(
@@ -511,15 +577,19 @@ def _check_state(state: StreamState, spec: Dict[str, Any]) -> None:
     if not isinstance(state, StreamState):
         raise StateError(f"a {type(state).__name__} is no stream state; give what stream.state() returned")
     smoothing, classes = state.smoothing, len(spec["labels"])
-    arrays = (*state.shift_buffers, smoothing.history)
-    shapes = [*map(tuple, spec["state"]["shapes"]), (*np.shape(smoothing.history)[:1], classes)]
+    arrays = (*state.shift_buffers, smoothing.history, smoothing.ages_s)
+    length = np.shape(smoothing.history)[:1]
+    shapes = [*map(tuple, spec["state"]["shapes"]), (*length, classes), length]
     if [(np.shape(array), getattr(array, "dtype", None)) for array in arrays] != [
         (shape, np.dtype(np.float32)) for shape in shapes
     ]:
         raise StateError(f"the state is not one of {spec['name']}; give one of the same model")
     if not all(np.isfinite(array).all() for array in arrays):
         raise StateError("the state holds NaN or infinity; reset the stream instead")
-    if state.frame < 0 or not NO_LABEL <= min(smoothing[1:3]) <= max(smoothing[1:3]) < classes:
+    if not (smoothing.candidate_s >= 0 and smoothing.quiet_s >= 0 and (smoothing.ages_s >= 0).all()):
+        raise StateError("the state holds seconds below zero; give what stream.state() returned")
+    labels = smoothing.shown, smoothing.candidate
+    if state.frame < 0 or not NO_LABEL <= min(labels) <= max(labels) < classes:
         raise StateError("the state's counters are out of range; give what stream.state() returned")
 
 
@@ -742,7 +812,8 @@ def _predict(given: argparse.Namespace) -> None:
         stream = session.open_stream(smoothing=not given.no_smoothing)
         for timestamp_s, frame in frames_of(given.source):
             answer = stream.step(frame, timestamp_s=timestamp_s)
-            latencies_ms.append(sum(answer.latency_ms.values()))
+            if answer.latency_ms:  # not so for a frame that the model left out
+                latencies_ms.append(sum(answer.latency_ms.values()))
             if given.json:
                 print(json.dumps(_record(answer)), flush=True)
             elif answer.smoothed_label != shown:

@@ -2,6 +2,7 @@
 
     ClipModel(mode="offline")   (N, T, 3, H, W) -> (N, T, num_classes)     bi-directional shift
     ClipModel(mode="online")    (N, T, 3, H, W) -> (N, T, num_classes)     uni-directional shift
+    ClipModel(mode="none")      (N, T, 3, H, W) -> (N, T, num_classes)     no shift, for comparison
     StreamingModel              (1, 3, H, W), buffers -> (1, num_classes), next buffers
 
 Row t of the online view is what the streaming view answers to frame t.

@@ -3,6 +3,7 @@
     offline     y[t] = [x[t+1][:f], x[t-1][f:2f], x[t][2f:]]     a clip, seen as a whole
     online      y[t] = [x[t-1][:f], x[t][f:]]                    a clip, the past alone
     streaming   y    = [shift_buffer, x[f:]],  shift_buffer' = x[:f]   one frame after another
+    none        y[t] = x[t]                                      every frame by itself, for comparison
 
 with f = C // shift_div channels, and zeros before the first and after the last frame. A backbone knows none
 of this: it is given a `Shift` and calls it once in front of each shifted convolution, in the network's order.
@@ -81,6 +82,7 @@ def shift_streaming(x: Tensor, shift_buffer: Tensor) -> tuple[Tensor, Tensor]:
 _CLIP_SHIFTS: dict[ShiftMode, Callable[[Tensor, int], Tensor]] = {
     "offline": shift_offline,
     "online": shift_online,
+    "none": lambda x, shift_div: x,
 }
 
 

@@ -5,6 +5,7 @@ from hypothesis.extra.numpy import arrays
 from tiny_bundle import tiny_spec
 
 from tsm_edge.runtime.postprocess import Postprocessor, softmax, top_scores
+from tsm_edge.specs import SmoothingSpec
 
 # Sums of up to forty float32 probabilities.
 TOLERANCE = 1e-5
@@ -40,3 +41,19 @@ def test_reset_ends_the_gesture_that_was_seen_last():
     (ended,) = postprocess.reset()
     assert (ended.kind, ended.label, ended.frame, ended.timestamp_s) == ("ended", "Stop Sign", 4, 0.4)
     assert postprocess.reset() == ()
+
+
+def test_seconds_between_frames_decide_and_are_usual_where_nobody_tells():
+    rules = SmoothingSpec(window=1, hysteresis=1, hysteresis_s=0.25, background=("No gesture",))
+    stop = np.eye(7, dtype=np.float32)[5]
+
+    def started_at(times_s):
+        postprocess = Postprocessor(tiny_spec(smoothing=rules))
+        steps = [postprocess.step(stop, i, time_s) for i, time_s in enumerate(times_s)]
+        return next(step.frame for step in steps if step.events)
+
+    assert started_at([0.0, 0.1, 0.2, 0.3]) == 3
+    assert started_at([5.0, 5.3]) == 1
+    # A twelfth of a second each; so does a clock that went back, which comes to 0 seconds of 9.
+    assert started_at([None] * 9) == 3
+    assert started_at([9.0, 0.0, 0.0833, 0.1667]) == 3

@@ -108,6 +108,76 @@ def test_state_is_not_changed_in_place(winners):
         state = following
 
 
+def events_at(frames: list[tuple[float, str]], **rules: object) -> list[tuple[float, str]]:
+    """When the label shown changes, of (seconds since the frame before, single winner of the frame)."""
+    spec = dataclasses.replace(SPEC, smoothing=dataclasses.replace(SPEC.smoothing, **rules))
+    smoother = Smoother(spec)
+    state, now, changes = smoother.initial_state(), 0.0, []
+    for elapsed_s, label in frames:
+        now += elapsed_s
+        before = smoother.label(state)
+        state = smoother.advance(state, logits_of(label, 10.0), elapsed_s)
+        if smoother.label(state) != before:
+            changes.append((round(now, 3), smoother.label(state)))
+    return changes
+
+
+def at_rate(fps: float, *spans: tuple[float, str]) -> list[tuple[float, str]]:
+    """Frames of labels that last so many seconds each."""
+    return [(1 / fps, label) for seconds, label in spans for _ in range(round(seconds * fps))]
+
+
+@pytest.mark.parametrize("fps", [6, 12, 24, 60])
+def test_rules_in_seconds_hold_at_every_frame_rate(fps):
+    rules = {"window": 64, "window_s": 0.5, "hysteresis": 1, "hysteresis_s": 0.25, "pause_s": 1.0}
+    frames = at_rate(fps, (2, NO_GESTURE), (2, UP), (4, NO_GESTURE), (2, DOWN))
+    changes = events_at(frames, **rules)
+    assert [label for _, label in changes] == [UP, NO_GESTURE, DOWN, NO_GESTURE][: len(changes)]
+    # Half the window must have passed, then the hysteresis; each can be late by a frame.
+    for (time_s, _), changed_s in zip(changes, (2, 4, 8), strict=False):
+        assert changed_s + 0.5 - 1e-6 <= time_s <= changed_s + 0.5 + 2 / fps
+
+
+def test_frames_that_were_lost_do_not_stretch_the_window():
+    smoother = Smoother(dataclasses.replace(SPEC, smoothing=SmoothingSpec(window=9, window_s=0.5)))
+    state = smoother.initial_state()
+    for elapsed_s, kept in ((0.1, 1), (0.1, 2), (0.1, 3), (0.4, 2), (0.1, 2), (0.1, 3), (9.0, 1)):
+        state = smoother.advance(state, logits_of(UP), elapsed_s)
+        assert len(state.history) == len(state.ages_s) == kept
+    assert state.ages_s[-1] == 0
+
+
+def test_gesture_needs_its_share_to_start_and_not_to_go_on():
+    rules = dataclasses.replace(RULES, window=1, hysteresis=1, threshold=0.5)
+    smoother = Smoother(dataclasses.replace(SPEC, smoothing=rules))
+    state = smoother.initial_state()
+    # Six other classes of logit 0: a share of e^strength / (e^strength + 6).
+    for strength, expected in ((1.0, NO_GESTURE), (2.0, UP), (1.0, UP)):
+        state = smoother.advance(state, logits_of(UP, strength))
+        assert smoother.label(state) == expected
+    state = smoother.advance(state, logits_of(DOWN, 1.0))
+    assert smoother.label(state) == NO_GESTURE
+
+
+def test_hand_that_is_drawn_back_is_no_gesture():
+    frames = at_rate(10, (1, UP), (0.5, DOWN), (3, NO_GESTURE), (1, DOWN))
+    now = {"window": 1, "hysteresis": 2}
+    assert [label for _, label in events_at(frames, **now)] == [UP, DOWN, NO_GESTURE, DOWN]
+    assert [label for _, label in events_at(frames, **now, pause_s=0.8)] == [UP, NO_GESTURE, DOWN]
+
+
+def test_gesture_that_outlasts_the_pause_starts():
+    frames = at_rate(10, (1, UP), (2, DOWN))
+    changes = events_at(frames, window=1, hysteresis=2, pause_s=0.5)
+    assert changes == [(0.2, UP), (1.2, NO_GESTURE), (1.7, DOWN)]
+
+
+def test_without_background_neither_threshold_nor_pause_applies():
+    rules = {"background": (), "ignore": (), "merge": (), "window": 1, "hysteresis": 1, "threshold": 0.999}
+    frames = at_rate(10, (0.5, UP), (0.5, DOWN))
+    assert [label for _, label in events_at(frames, **rules, pause_s=9.0)] == [UP, DOWN]
+
+
 def test_unknown_label_in_the_rules_is_named():
     rules = SmoothingSpec(ignore=("Waving",))
     with pytest.raises(BundleError, match="Waving"):

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsm_edge.errors import FrameError, StateError, UsageError
-from tsm_edge.runtime import Session, StreamState
+from tsm_edge.runtime import Session, Stream, StreamState
 from tsm_edge.runtime.preprocess import normalise
 
 BLACK = np.zeros((40, 50, 3), np.uint8)
@@ -162,6 +163,38 @@ def test_gestures_start_and_end(session):
     for event in heard:
         assert predictions[event.frame].event == event
     assert sum(len(prediction.events) for prediction in predictions) == 2
+
+
+@pytest.mark.parametrize(("fps", "read"), [(6, 12), (12, 12), (15, 15), (24, 12), (30, 15), (50, 50 / 4)])
+def test_frames_that_come_too_early_repeat_the_prediction_before(session, fps, read):
+    spec = replace(session.spec, max_fps=12)
+    stream, unhurried = Stream(session.backend.open_stream(), spec), session.open_stream()
+    count, latest = 0, None
+    for i in range(24):
+        frame = FRAMES[i % len(FRAMES)]
+        prediction = stream.step(frame, timestamp_s=i / fps)
+        assert (prediction.frame, prediction.timestamp_s) == (i, i / fps)
+        if prediction.latency_ms:
+            latest = unhurried.step(frame)
+            count += 1
+        else:
+            assert not prediction.events
+        np.testing.assert_array_equal(prediction.logits, latest.logits)
+        assert prediction.smoothed_label == latest.smoothed_label
+    assert count == pytest.approx(24 * min(1, read / fps), abs=1)
+    assert stream.state().frame == 24
+
+
+def test_frames_without_times_are_all_read(session):
+    spec = replace(session.spec, max_fps=1)
+    stream = Stream(session.backend.open_stream(), spec)
+    assert all(stream.step(frame).latency_ms for frame in FRAMES)
+    assert stream.step(BLACK, timestamp_s=0.0).latency_ms
+    assert not stream.step(BLACK, timestamp_s=0.1).latency_ms
+    # A clock that went back, a stream that begins anew.
+    assert stream.step(BLACK, timestamp_s=-5.0).latency_ms
+    stream.reset()
+    assert stream.step(BLACK, timestamp_s=-4.9).latency_ms
 
 
 def test_smoothing_can_be_switched_off(session):

@@ -18,8 +18,9 @@ FLOATS = st.floats(-1e6, 1e6, width=32)
 
 def state_with(**fields: object) -> StreamState:
     smoothing = SmoothingState(
-        history=np.zeros((2, SPEC.num_classes), np.float32), shown=0, candidate=2, wins=1
-    )
+        history=np.zeros((2, SPEC.num_classes), np.float32), ages_s=np.array([0.1, 0], np.float32), shown=0,
+        candidate=2, wins=1, candidate_s=0.1, quiet_s=np.inf,
+    )  # fmt: skip
     buffers = tuple(np.ones(shape, np.float32) for shape in SPEC.state.shapes)
     return dataclasses.replace(StreamState(shift_buffers=buffers, smoothing=smoothing, frame=7), **fields)
 
@@ -37,12 +38,17 @@ def smoothing_with(**fields: object) -> StreamState:
 )
 def test_file_gives_back_what_was_saved(tmp_path_factory, buffers, history, shown, frame):
     path = tmp_path_factory.mktemp("state") / "stream.npz"
-    smoothing = SmoothingState(history=history, shown=shown, candidate=3, wins=2)
+    ages_s = np.arange(len(history), dtype=np.float32)[::-1]
+    smoothing = SmoothingState(
+        history=history, ages_s=ages_s, shown=shown, candidate=3, wins=2, candidate_s=0.3, quiet_s=np.inf
+    )
     StreamState(shift_buffers=tuple(buffers), smoothing=smoothing, frame=frame).save(path)
     loaded = StreamState.load(path)
     for found, saved in zip(loaded.shift_buffers, buffers, strict=True):
         np.testing.assert_array_equal(found, saved)
     np.testing.assert_array_equal(loaded.smoothing.history, history)
+    np.testing.assert_array_equal(loaded.smoothing.ages_s, ages_s)
+    assert (loaded.smoothing.candidate_s, loaded.smoothing.quiet_s) == (0.3, np.inf)
     assert (loaded.smoothing.shown, loaded.smoothing.candidate, loaded.smoothing.wins) == (shown, 3, 2)
     assert loaded.frame == frame
 
@@ -87,6 +93,9 @@ def test_good_state_passes():
         (smoothing_with(history=np.zeros((2, 3), np.float32)), "history"),
         (smoothing_with(history=np.zeros(7, np.float32)), "history"),
         (smoothing_with(history=np.full((1, 7), np.nan, np.float32)), "NaN"),
+        (smoothing_with(ages_s=np.zeros(3, np.float32)), "ages_s"),
+        (smoothing_with(ages_s=np.full(2, -1, np.float32)), "seconds below zero"),
+        (smoothing_with(quiet_s=float("nan")), "seconds below zero"),
         (smoothing_with(shown=7), "shown"),
         (smoothing_with(candidate=-2), "candidate"),
         ((np.zeros(SHAPE, np.float32),) * 2, "tuple"),

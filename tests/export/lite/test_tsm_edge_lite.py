@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,19 +117,21 @@ def test_a_slice_of_a_picture_is_what_a_copy_of_it_is(lite):
         assert_array_equal(one.step(part).logits, two.step(part.copy()).logits)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans())
-def test_smoothing_is_the_package_s(seed, length, enabled):
-    spec = tiny_spec()
+RULES_IN_SECONDS = {"window": 9, "window_s": 0.4, "hysteresis_s": 0.15, "threshold": 0.3, "pause_s": 0.5}
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans(), st.sampled_from([{}, RULES_IN_SECONDS]))
+def test_smoothing_is_the_package_s(seed, length, enabled, rules):
+    spec = tiny_spec(smoothing=replace(tiny_spec().smoothing, **rules))
     fields = json.loads(json.dumps(json_fields(spec)))
     ours, theirs = tsm_edge_lite._Smoother(fields, enabled), Smoother(spec, enabled=enabled)
     state, expected = ours.initial_state(), theirs.initial_state()
-    for logits in np.random.default_rng(seed).normal(size=(length, spec.num_classes)).astype(np.float32):
-        state, expected = ours.advance(state, logits), theirs.advance(expected, logits)
-        assert (state.shown, state.candidate, state.wins) == (
-            expected.shown,
-            expected.candidate,
-            expected.wins,
-        )
+    rng = np.random.default_rng(seed)
+    for logits in rng.normal(scale=2, size=(length, spec.num_classes)).astype(np.float32):
+        elapsed_s = float(rng.uniform(0, 0.3))
+        state, expected = ours.advance(state, logits, elapsed_s), theirs.advance(expected, logits, elapsed_s)
+        for name in ("shown", "candidate", "wins", "candidate_s", "quiet_s"):
+            assert getattr(state, name) == getattr(expected, name)
         assert ours.label(state) == theirs.label(expected)
         assert ours.gesture(state) == theirs.gesture(expected)
 
@@ -169,6 +172,8 @@ def test_refused_states_leave_the_stream(lite, tensors, tmp_path):
         state._replace(frame=-1),
         state._replace(smoothing=state.smoothing._replace(shown=99)),
         state._replace(smoothing=state.smoothing._replace(candidate=-2)),
+        state._replace(smoothing=state.smoothing._replace(quiet_s=float("nan"))),
+        state._replace(smoothing=state.smoothing._replace(ages_s=np.zeros(5, np.float32))),
         "state",
     ]
     for other in broken:
