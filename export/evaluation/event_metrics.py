@@ -44,6 +44,8 @@ class EventResult:
         right: Announcements that match an event.
         duration_s: How long the streams are.
         delays_s: One for each right announcement.
+        found: Events that were announced.
+        false: Announcements that match none.
     """
 
     happened: int
@@ -51,6 +53,8 @@ class EventResult:
     right: int
     duration_s: float
     delays_s: tuple[float, ...] = ()
+    found: tuple[TrueEvent, ...] = ()
+    false: tuple[Announcement, ...] = ()
 
     @property
     def precision(self) -> float | None:
@@ -79,6 +83,8 @@ class EventResult:
             right=self.right + other.right,
             duration_s=self.duration_s + other.duration_s,
             delays_s=self.delays_s + other.delays_s,
+            found=self.found + other.found,
+            false=self.false + other.false,
         )
 
 
@@ -91,7 +97,7 @@ def match_events(
 ) -> EventResult:
     """Match a stream's announcements, in the order of their times, each to the event that ends first."""
     left = sorted(events, key=lambda event: event.end_s)
-    delays = []
+    delays, found, false = [], [], []
     for announced in sorted(announcements, key=lambda each: each.time_s):
         fitting = (
             event
@@ -100,8 +106,11 @@ def match_events(
             and event.start_s <= announced.time_s <= event.end_s + tolerance_s
         )
         event = next(fitting, None)
-        if event is not None:
+        if event is None:
+            false.append(announced)
+        else:
             left.remove(event)
+            found.append(event)
             delays.append(announced.time_s - event.end_s)
     return EventResult(
         happened=len(events),
@@ -109,4 +118,6 @@ def match_events(
         right=len(delays),
         duration_s=duration_s,
         delays_s=tuple(delays),
+        found=tuple(found),
+        false=tuple(false),
     )

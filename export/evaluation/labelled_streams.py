@@ -7,6 +7,7 @@ every clip, which no camera does: their figures say something of the labels, lit
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,12 +15,35 @@ from tsm_edge.errors import DataError
 from tsm_edge.export.data.clips import VIDEO_SUFFIXES, Clip, UInt8Array, read_frames, video_frames, video_rate
 from tsm_edge.export.evaluation.event_metrics import TrueEvent
 
-__all__ = ["LabelledStream", "TimedFrame", "joined_clips", "labelled_videos", "thinned"]
+__all__ = ["EventStream", "LabelledStream", "TimedFrame", "joined_clips", "labelled_videos", "thinned"]
 
 # Pictures carry no time; Jester's were taken at this rate.
 PICTURES_FPS = 12.0
 
 TimedFrame = tuple[float, UInt8Array]
+
+
+class EventStream(Protocol):
+    """Frames with their times, and what happens; wherever they come from."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def events(self) -> Sequence[TrueEvent]:
+        """What happens, in the order of time."""
+        ...
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the end of the last."""
+        ...
+
+    def frames(self) -> Iterator[TimedFrame]:
+        """Seconds from the beginning, and a frame (H, W, 3) uint8 BGR."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from tsm_edge.errors import DataError
 from tsm_edge.export.evaluation.event_metrics import Announcement, EventResult, match_events
-from tsm_edge.export.evaluation.labelled_streams import LabelledStream, thinned
+from tsm_edge.export.evaluation.labelled_streams import EventStream, thinned
 from tsm_edge.specs import ModelSpec
 
-__all__ = ["StreamCondition", "StreamEvaluation", "StreamResult", "evaluate_streams"]
+__all__ = ["StreamCondition", "StreamEvaluation", "StreamResult", "announcements", "evaluate_streams"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def evaluate_streams(
     open_stream: Callable[[], Any],
     spec: ModelSpec,
     name: str,
-    streams: Sequence[LabelledStream],
+    streams: Sequence[EventStream],
     conditions: Sequence[StreamCondition] = (StreamCondition(),),
     *,
     seed: int = 0,
@@ -108,7 +108,7 @@ def evaluate_streams(
         total, frames = EventResult(happened=0, announced=0, right=0, duration_s=0.0), 0
         for stream in streams:
             events = [event for event in stream.events if event.label not in never_shown]
-            announced, count = _run(open_stream(), stream, condition, seed, on_frame)
+            announced, count = announcements(open_stream(), stream, condition, seed, on_frame)
             total, frames = total + match_events(events, announced, stream.duration_s), frames + count
         results.append(_result(condition, total, frames))
     return StreamEvaluation(
@@ -121,13 +121,22 @@ def evaluate_streams(
     )
 
 
-def _run(
+def announcements(
     opened: Any,
-    stream: LabelledStream,
+    stream: EventStream,
     condition: StreamCondition,
-    seed: int,
-    on_frame: Callable[[int], None],
+    seed: int = 0,
+    on_frame: Callable[[int], None] = lambda _: None,
 ) -> tuple[list[Announcement], int]:
+    """What a network announced of one stream, and how many frames reached it.
+
+    Args:
+        opened: A new stream of the runtime, which is closed then; see `evaluate_streams`.
+        stream: What to show.
+        condition: How to show it.
+        seed: Of frames that are lost.
+        on_frame: Called with 1 for every frame.
+    """
     announced, count = [], 0
     for time_s, frame in thinned(stream.frames(), fps=condition.fps, drop=condition.drop, seed=seed):
         for event in opened.step(frame, timestamp_s=time_s).events:
