@@ -15,6 +15,7 @@ __all__ = [
     "instructions_table",
     "kernels_table",
     "latency_table",
+    "markdown",
     "mca_table",
     "peers_table",
     "streaming_table",
@@ -68,7 +69,7 @@ def _latency_of_one_machine(records: Sequence[BenchRecord]) -> str:
     note = (
         f"Frames a second, cold start (load and first frame), peak memory of the process: {_threads(first)}."
     )
-    return f"{_caption(first)} {note}\n\n{_markdown(header, rows)}"
+    return f"{_caption(first)} {note}\n\n{markdown(header, rows)}"
 
 
 def instructions_table(records: Sequence[InstructionRecord]) -> str:
@@ -84,7 +85,7 @@ def _peers_on_one_machine(records: Sequence[BenchRecord]) -> str:
         header += [f"{_threads(record)}: p50", "p95"]
     rows = [[_engine(name, by_threads[0]), *_latency_cells(name, by_threads)] for name in names]
     shares = " ".join(_share_of_fastest_peer(record) for record in by_threads)
-    return f"{_caption(by_threads[0])} {shares}\n\n{_markdown(header, rows)}"
+    return f"{_caption(by_threads[0])} {shares}\n\n{markdown(header, rows)}"
 
 
 def _share_of_fastest_peer(record: BenchRecord) -> str:
@@ -122,7 +123,7 @@ def _instructions_of_one_count(record: InstructionRecord) -> str:
         f"a {record.processor} of qemu {record.versions['qemu']}, one thread, from uint8 pixels to logits, mean of "
         f"{record.num_frames} frames; {record.started_at[:10]}, `{record.command}`."
     )
-    return f"{caption}{_ratios(record)}\n\n{_markdown(header, rows)}"
+    return f"{caption}{_ratios(record)}\n\n{markdown(header, rows)}"
 
 
 def kernels_table(records: Sequence[KernelsRecord]) -> str:
@@ -143,7 +144,7 @@ def _kernels_of_one_bundle(record: KernelsRecord) -> str:
         f"{record.unshifted.summary.p50_ms:.2f} ms, interleaved); {record.started_at[:10]}, `{record.command}`."
     )
     header = ["kernels by rule", "calls", "ms", "floor ms", "time / floor", "GFLOP/s", "MB", "GB/s"]
-    return f"{caption}\n\n{_markdown(header, rows)}"
+    return f"{caption}\n\n{markdown(header, rows)}"
 
 
 def _kernels_row(name: str, kernels: Sequence[KernelSpeed], record: KernelsRecord) -> list[str]:
@@ -184,7 +185,7 @@ def mca_table(records: Sequence[McaRecord]) -> str:
         f"{first.started_at[:10]}, `{first.command}`."
     )
     header = ["core", "fmla a cycle", "million cycles", "floor", "cycles / floor", "of the instructions"]
-    return f"{caption}\n\n{_markdown(header, rows)}"
+    return f"{caption}\n\n{markdown(header, rows)}"
 
 
 def _count_cells(name: str, counts: dict[str, float]) -> list[str]:
@@ -242,7 +243,7 @@ def _streaming_of_one_machine(records: Sequence[BenchRecord]) -> str:
         if backend.window
     ]
     note = f"{_threads(by_length[0]).capitalize()}; a window is its steps from zero buffers."
-    return f"{_caption(by_length[0])} {note}\n\n{_markdown(header, rows)}"
+    return f"{_caption(by_length[0])} {note}\n\n{markdown(header, rows)}"
 
 
 def _streaming_row(record: BenchRecord, backend: BackendRecord, window_ms: float) -> list[str]:
@@ -300,7 +301,7 @@ def _grouped(records: Sequence[BenchRecord]) -> list[list[BenchRecord]]:
     return list(groups.values())
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose first column is text and the others numbers."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

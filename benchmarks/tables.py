@@ -1,11 +1,11 @@
-"""Write the tables of README.md and docs/performance.md from the result files, between the markers that stand there.
+"""Write the tables of README.md and of pages in docs/ from the result files, between the markers that stand there.
 
     python benchmarks/tables.py            bring the pages up to date
     python benchmarks/tables.py --check    exit with 1 if one is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `kernels`, `instructions`, `mca` and `roofline`. Every number comes from a file of
-benchmarks/results; a section without files says so.
+`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips` and `gesture-streams`. Every number
+comes from a file of benchmarks/results; a section without files says so.
 """
 
 import re
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from gesture_record import read_clips, read_streams
+from gesture_tables import clips_table, streams_table
 from instruction_record import read_instructions
 from kernels_record import read_kernels
 from markdown_tables import (
@@ -37,7 +39,7 @@ from tsm_edge.runtime.bench import read_record
 __all__ = ["SECTIONS", "main", "renew"]
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "default-model.md")
 SECTION = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table:(?P=name) -->)", re.DOTALL)
 MARKER = re.compile(r"<!-- /?table:[\w-]+ -->")
 
@@ -74,6 +76,18 @@ SECTIONS = {
     ),
     "roofline": Section(
         files="roofline-*.json", render=roofline_table, read=read_roofline, command="make bench-roofline"
+    ),
+    "gesture-clips": Section(
+        files="gestures-clips-*.json",
+        render=clips_table,
+        read=read_clips,
+        command="python benchmarks/gesture_clips.py",
+    ),
+    "gesture-streams": Section(
+        files="gestures-streams-*.json",
+        render=streams_table,
+        read=read_streams,
+        command="python benchmarks/gesture_streams.py",
     ),
     "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }

@@ -20,7 +20,7 @@ from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
 from tsm_edge.published import PUBLISHED, fetched_path
-from tsm_edge.specs import ShiftMode
+from tsm_edge.specs import ModelSpec, ShiftMode
 
 __all__ = ["INITS", "RANDOM", "initial_model", "randomize"]
 
@@ -87,7 +87,8 @@ def initial_model(
     backbone = build_backbone(architecture, spec.num_classes, width_mult)
     randomize(backbone, torch.Generator().manual_seed(seed))
     if found is not None and path is not None:
-        known = _labels_of(path, found)
+        source = describe_checkpoint(read_checkpoint_file(path), found)
+        spec, known = _read_alike(spec, source), source.labels
         keeps_head = set(labels) <= set(known)
         kept = {key: value for key, value in found.tensors.items() if not key.startswith("classifier.")}
         if keeps_head:
@@ -142,8 +143,12 @@ def _check_model(path: Path, found: RecognizedWeights, model: str | None) -> Non
         )
 
 
-def _labels_of(path: Path, found: RecognizedWeights) -> tuple[str, ...]:
-    return describe_checkpoint(read_checkpoint_file(path), found).labels
+def _read_alike(spec: ModelSpec, source: ModelSpec) -> ModelSpec:
+    """`spec` read on streams as the network that it starts from is, where that one has a rate of its own."""
+    if source.max_fps is None:
+        return spec
+    smoothing = replace(source.smoothing, merge=(), ignore=(), background=spec.smoothing.background)
+    return replace(spec, max_fps=source.max_fps, smoothing=smoothing)
 
 
 def _renamed(file: CheckpointFile) -> CheckpointFile:

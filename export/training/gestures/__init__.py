@@ -2,5 +2,6 @@
 
 from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
 from tsm_edge.export.training.gestures.scores import Scores, score
+from tsm_edge.export.training.gestures.streaming import for_streams
 
-__all__ = ["GestureTraining", "Plan", "Progress", "Scores", "score"]
+__all__ = ["GestureTraining", "Plan", "Progress", "Scores", "for_streams", "score"]

@@ -17,6 +17,7 @@ from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
 from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
 from tsm_edge.export.training.gestures.scores import score
+from tsm_edge.export.training.gestures.streaming import for_streams
 from tsm_edge.export.training.initial_weights import initial_model
 from tsm_edge.export.training.training_checkpoint import (
     checkpoint_path,
@@ -65,7 +66,7 @@ _PLAN = Plan()
 )
 @click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--mode", type=click.Choice(["online", "offline"]), default="online", show_default=True)
+@click.option("--mode", type=click.Choice(["online", "offline", "none"]), default="online", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--minutes", type=float, help="Stop after so long; the same command goes on later.")
 @click.option(
@@ -123,7 +124,7 @@ def _model(init: str | None, labels: tuple[str, ...], size: int, mode: ShiftMode
     )
     # Hands come to a frame's borders: show its whole height, not seven eighths.
     preprocess = replace(model.spec.preprocess, resize_short_side=size)
-    model.spec = replace(model.spec, preprocess=preprocess)
+    model.spec = for_streams(replace(model.spec, preprocess=preprocess))
     if keras:
         arrays = read_keras_arrays(Path(str(init)))
         load_keras_mobilenet(model.backbone, arrays, preprocess.mean, preprocess.std)

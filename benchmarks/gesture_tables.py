@@ -1,0 +1,106 @@
+"""What a gesture model gets right, as Markdown tables under captions with their conditions."""
+
+from collections.abc import Sequence
+
+from gesture_record import ClipsRecord, ClipsView, MadeData, Network, StreamsRecord, StreamsResult
+from markdown_tables import markdown
+
+__all__ = ["clips_table", "streams_table"]
+
+_MADE = ("gestures", "other things")
+
+
+def clips_table(records: Sequence[ClipsRecord]) -> str:
+    """One row a view, then one a class; one pair of tables a record."""
+    return "\n\n".join(_clips(record) for record in records)
+
+
+def streams_table(records: Sequence[StreamsRecord]) -> str:
+    """One row a condition, then what false events can be put down to; one table a record."""
+    return "\n\n".join(_streams(record) for record in records)
+
+
+def _clips(record: ClipsRecord) -> str:
+    online = record.views[0].network
+    caption = (
+        f"{_network(online)}: {record.num_clips} {_made(record.data, 'clips')} of {record.num_segments} frames, all "
+        f"classes alike often; answers among all {len(online.labels)} classes, among the core gestures alone, and "
+        f"within a pair, where guessing gives 50 %. The library compiled for {record.target} differs from PyTorch by "
+        f"{record.largest_difference:.0e} of the largest logit at most and gives {record.other_answers} other answers; "
+        f"{_when(record)}."
+    )
+    pairs = list(record.views[0].pairs)
+    header = ["view", "core", "of core", "all", *pairs, "all pairs"]
+    views = markdown(header, [_view_row(view, pairs) for view in record.views])
+    rows = [
+        [each.label, str(each.num_clips), _percent(each.recall), _percent(each.precision), each.taken_for]
+        for each in record.classes
+    ]
+    classes = markdown(["class, online", "clips", "recall", "precision", "others taken for"], rows)
+    return f"{caption}\n\n{views}\n\n{classes}"
+
+
+def _view_row(view: ClipsView, pairs: Sequence[str]) -> list[str]:
+    shares = [view.core, view.core_among_core, view.everything, *(view.pairs[name] for name in pairs)]
+    return [view.name, *(_percent(share) for share in (*shares, view.all_pairs))]
+
+
+def _streams(record: StreamsRecord) -> str:
+    rules = record.smoothing
+    caption = (
+        f"{_network(record.network)}, compiled for {record.target}: {record.num_streams} "
+        f"{_made(record.data, 'streams')}, {record.num_gestures} gestures in each and none in every fourth, and "
+        "packaged videos without gestures, played to and fro, mirrored and nearer. A gesture is announced rightly from "
+        "its stroke's beginning to a second after its end. "
+        f"Smoothed over {rules.window_s or rules.window} "
+        f"{'s' if rules.window_s else 'frames'}, threshold {rules.threshold:g}, pause {rules.pause_s:g} s; "
+        f"{_when(record)}."
+    )
+    header = [
+        "stream",
+        "frames/s",
+        "lost",
+        "minutes",
+        "gestures",
+        "precision",
+        "recall",
+        "median delay s",
+        "false a minute",
+        "most of them",
+    ]
+    return f"{caption}\n\n{markdown(header, [_stream_row(result) for result in record.results])}"
+
+
+def _stream_row(result: StreamsResult) -> list[str]:
+    has_gestures = result.happened > 0
+    reasons = [f"{reason} ({count})" for reason, count in list(result.false.items())[:2]]
+    name = f"made, {result.kind}" if result.kind in _MADE else f"{result.kind}, a real video"
+    return [
+        name,
+        f"{result.fps:g}",
+        f"{result.drop:.0%}" if result.drop else "",
+        f"{result.duration_s / 60:.1f}",
+        str(result.happened or ""),
+        _percent(result.precision) if has_gestures else "",
+        _percent(result.recall) if has_gestures else "",
+        "" if result.median_delay_s is None else f"{result.median_delay_s:+.2f}",
+        f"{result.false_per_hour / 60:.2f}",
+        ", ".join(reasons) if has_gestures else "",
+    ]
+
+
+def _network(network: Network) -> str:
+    return f"{network.name}, {network.image_size} pixels (sha256 {network.sha256[:12]})"
+
+
+def _made(data: MadeData, what: str) -> str:
+    rooms = "" if data.photos else ", no packaged photographs"
+    return f"made {what} of the world {data.world} (seed {data.seed}{rooms})"
+
+
+def _when(record: ClipsRecord | StreamsRecord) -> str:
+    return f"{record.started_at[:10]}, `{record.command}`"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"

