@@ -31,7 +31,7 @@ def load_checkpoint(
         image_size: Height and width of a frame, a multiple of 16; by default what the file says, or 224.
 
     Returns:
-        A model in evaluation mode: clips (N, T, 3, H, W) to logits (N, T, num_classes).
+        A model in evaluation mode: clips (N, T, C, H, W) to logits (N, T, num_classes).
 
     Raises:
         CheckpointError: The file is missing, truncated, foreign, wrongly shaped or malicious.
@@ -44,7 +44,9 @@ def load_checkpoint(
         spec = with_labels(spec, labels)
     if image_size is not None:
         spec = with_image_size(spec, image_size)
-    backbone = build_backbone(weights.architecture, weights.num_classes, weights.width_mult)
+    backbone = build_backbone(
+        weights.architecture, weights.num_classes, weights.width_mult, weights.in_channels
+    )
     backbone.load_state_dict(weights.tensors, strict=False)  # all are there but for counters
     return ClipModel(backbone, spec)
 

@@ -20,13 +20,18 @@ from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.mobilenet_v2 import STAGE_ENDS, stage_channels
 from tsm_edge.export.models.registry import MODELS, build_backbone
 from tsm_edge.export.models.resnet import RESNET_LAYERS, BasicBlock, Bottleneck
+from tsm_edge.specs import ONNX_METADATA_KEY, FlowSpec
 
-__all__ = ["RecognizedWeights", "recognize"]
+__all__ = ["FLOW_CHANNELS", "RecognizedWeights", "recognize"]
 
 # Counts batches in training; checkpoints of old PyTorch versions lack it, and no result depends on it.
 COUNTER = "num_batches_tracked"
 
 SHIFTED = ".net."
+
+# Input channels of the published networks on optical flow.
+FLOW_CHANNELS = 2 * FlowSpec().num_fields
+
 MAX_PROBLEMS = 3
 
 # Multipliers to try, those of known models first.
@@ -45,6 +50,7 @@ class RecognizedWeights:
     architecture: str
     width_mult: float
     num_classes: int
+    in_channels: int
     tensors: Mapping[str, Tensor]
     is_published: bool
 
@@ -62,7 +68,7 @@ def recognize(file: CheckpointFile) -> RecognizedWeights:
     architecture, width_mult = _architecture(file, tensors)
     num_classes = _out_channels(tensors, "classifier")
     with torch.device("meta"):
-        skeleton = build_backbone(architecture, max(num_classes, 1), width_mult)
+        skeleton = build_backbone(architecture, max(num_classes, 1), width_mult, _in_channels(tensors))
     _check_shapes(file, tensors, skeleton, architecture)
     if is_published:
         _check_shifted_convs(file, skeleton)
@@ -71,6 +77,7 @@ def recognize(file: CheckpointFile) -> RecognizedWeights:
         architecture=architecture,
         width_mult=width_mult,
         num_classes=num_classes,
+        in_channels=_in_channels(tensors),
         tensors={name: _finite_float32(file, name, tensor) for name, tensor in weights.items()},
         is_published=is_published,
     )
@@ -82,17 +89,22 @@ def _own_name(name: str) -> str:
 
 
 def _refuse_variants(file: CheckpointFile, tensors: Mapping[str, Tensor], is_published: bool) -> None:
-    first = tensors.get("features.0.0.weight", tensors.get("conv1.weight"))
-    channels = first.shape[1] if first is not None and first.dim() > 1 else 3
+    channels = _in_channels(tensors)
+    is_flow = channels == FLOW_CHANNELS or (channels % 2 == 0 and ONNX_METADATA_KEY in file.metadata)
     variant = None
     if any(".nl." in name for name in tensors):
         variant = "a TSM with non-local blocks, which need the whole clip and cannot be streamed"
-    elif channels != 3:
-        variant = f"made for {channels} input channels (10 are optical flow), not for RGB frames"
+    elif channels != 3 and not is_flow:
+        variant = f"made for {channels} input channels, neither for RGB frames (3) nor for optical flow (10)"
     elif is_published and not any(SHIFTED in name for name in file.tensors):
         variant = "a TSN: it has no temporal shift and sees single frames alone"
     if variant:
         raise CheckpointError(f"{file.path} is {variant}; {EXPECTED}")
+
+
+def _in_channels(tensors: Mapping[str, Tensor]) -> int:
+    first = tensors.get("features.0.0.weight", tensors.get("conv1.weight"))
+    return first.shape[1] if first is not None and first.dim() > 1 else 3
 
 
 def _architecture(file: CheckpointFile, tensors: Mapping[str, Tensor]) -> tuple[str, float]:

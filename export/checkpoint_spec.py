@@ -9,12 +9,12 @@ import msgspec
 
 from tsm_edge.errors import CheckpointError, UsageError
 from tsm_edge.export.checkpoint_file import CheckpointFile
-from tsm_edge.export.checkpoint_layouts import RecognizedWeights
+from tsm_edge.export.checkpoint_layouts import FLOW_CHANNELS, RecognizedWeights
 from tsm_edge.export.models.registry import make_spec
 from tsm_edge.labels import JESTER_LABELS, numbered_labels, smoothing_for
-from tsm_edge.specs import ONNX_METADATA_KEY, ModelSpec
+from tsm_edge.specs import ONNX_METADATA_KEY, FlowMethod, FlowSpec, ModelSpec
 
-__all__ = ["describe_checkpoint", "name_of_file", "with_image_size", "with_labels"]
+__all__ = ["describe_checkpoint", "name_of_file", "with_flow_method", "with_image_size", "with_labels"]
 
 
 def describe_checkpoint(file: CheckpointFile, weights: RecognizedWeights) -> ModelSpec:
@@ -48,6 +48,14 @@ def with_image_size(spec: ModelSpec, image_size: int) -> ModelSpec:
     return replace(spec, state=resized.state, preprocess=resized.preprocess)
 
 
+def with_flow_method(spec: ModelSpec, method: FlowMethod) -> ModelSpec:
+    """The same network with optical flow computed in another way; networks on RGB stay as they are."""
+    flow = spec.preprocess.flow
+    if flow is None:
+        return spec
+    return replace(spec, preprocess=replace(spec.preprocess, flow=replace(flow, method=method)))
+
+
 def _foreign_spec(file: CheckpointFile, weights: RecognizedWeights) -> ModelSpec:
     # The published file names tell the data set; the online demo's network knows Jester alone.
     knows_jester = not weights.is_published or "jester" in file.path.name.lower()
@@ -59,6 +67,8 @@ def _foreign_spec(file: CheckpointFile, weights: RecognizedWeights) -> ModelSpec
         labels=JESTER_LABELS if is_jester else numbered_labels(weights.num_classes),
         trained=True,
         trained_shift="offline" if weights.is_published else "online",
+        # The published networks on flow learned from TV-L1's.
+        flow=FlowSpec(method="tvl1") if weights.in_channels == FLOW_CHANNELS else None,
     )
 
 
@@ -67,8 +77,10 @@ def _own_spec(file: CheckpointFile, weights: RecognizedWeights, text: str) -> Mo
         spec = msgspec.json.decode(text, type=ModelSpec)
     except msgspec.MsgspecError as error:
         raise CheckpointError(f"{file.path} has a broken description: {error}; save it again") from error
-    described = (spec.architecture, spec.width_mult, spec.num_classes, len(spec.labels))
-    found = (weights.architecture, weights.width_mult, weights.num_classes, weights.num_classes)
+    channels = spec.preprocess.num_channels
+    described = (spec.architecture, spec.width_mult, channels, spec.num_classes, len(spec.labels))
+    num_classes = weights.num_classes
+    found = (weights.architecture, weights.width_mult, weights.in_channels, num_classes, num_classes)
     if described != found:
         raise CheckpointError(f"{file.path} describes {described}, its tensors are {found}; save it again")
     if spec.state != _rebuilt(spec, spec.preprocess.crop_size).state:
@@ -85,6 +97,7 @@ def _rebuilt(spec: ModelSpec, image_size: int) -> ModelSpec:
         trained=spec.trained,
         image_size=image_size,
         shift_div=spec.shift_div,
+        flow=spec.preprocess.flow,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-__all__ = ["DIRECTIONS", "moving_shape", "write_clip", "write_folders"]
+__all__ = ["DIRECTIONS", "moving_shape", "scrolling_texture", "write_clip", "write_folders"]
 
 SIZE = 48
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "nothing": (0, 0)}
@@ -32,6 +32,17 @@ def moving_shape(
         frame[mask] = colour
         frames.append(frame)
     return np.stack(frames)
+
+
+def scrolling_texture(
+    direction: str, rng: np.random.Generator, num_frames: int = 8, size: int = 40
+) -> np.ndarray:
+    """Frames (num_frames, size, size, 3) uint8 BGR of a camera that pans: all of the picture moves left or right."""
+    step = int(rng.integers(3, 7))
+    noise = rng.integers(0, 256, (size, size + step * num_frames, 3), np.uint8)
+    wide = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
+    frames = [wide[:, t * step : t * step + size] for t in range(num_frames)]
+    return np.stack(frames if direction == "left" else frames[::-1])
 
 
 def write_clip(path: Path, frames: np.ndarray, fps: float = 12) -> Path:

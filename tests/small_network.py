@@ -18,6 +18,7 @@ LABELS = ("nothing", "swipe", "push", "turn", "stop")
 class SmallBackbone(Backbone):
     """Frames of 32 pixels in, five logits out; `groups` above 1 makes a layer that no kernel rule schedules."""
 
+    first_conv = "stem"
     shifted_convs = ("blocks.0.conv.0", "blocks.2.conv.0", "plain")
     residual_norms = ("blocks.0.conv.7", "blocks.2.conv.7")
 

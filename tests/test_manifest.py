@@ -74,6 +74,14 @@ def test_crop_must_fit_the_picture(manifest, folder):
         read_manifest(folder)
 
 
+def test_no_bundle_computes_optical_flow(manifest, folder):
+    change(manifest, folder, lambda fields: fields["model"]["preprocess"].update(flow={}))
+    with pytest.raises(
+        BundleError, match="sees optical flow, which no bundle computes; compile the bundle again"
+    ):
+        read_manifest(folder)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"null", b"\xff\xfe", b'{"schema_version": 1}', b"[" * 100_000]
 )

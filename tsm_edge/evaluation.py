@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tsm_edge.errors import DataError, MissingDependencyError, UsageError
-from tsm_edge.specs import ModelSpec
+from tsm_edge.specs import FlowMethod, ModelSpec
 
 if TYPE_CHECKING:
     from tsm_edge.export.data import Clip, ClipData
@@ -55,7 +55,12 @@ class Candidate:
 
 
 def open_candidate(
-    path: str, *, backend: str = "tvm", threads: int | None = None, device: str = "auto"
+    path: str,
+    *,
+    backend: str = "tvm",
+    threads: int | None = None,
+    device: str = "auto",
+    flow_method: FlowMethod | None = None,
 ) -> Candidate:
     """Open a bundle's folder, an ONNX file that `tsm-edge export` wrote, or a checkpoint.
 
@@ -64,6 +69,7 @@ def open_candidate(
         backend: What runs a bundle: "tvm", "onnxruntime" or "torch".
         threads: None takes the bundle's default, 1 for ONNX files, PyTorch's own for checkpoints.
         device: Where a checkpoint runs: "auto", "cpu" or "cuda".
+        flow_method: What computes a network's optical flow; None takes what it learned with.
 
     Raises:
         BundleError, CheckpointError, MissingDependencyError, UsageError: As their sources say.
@@ -72,7 +78,7 @@ def open_candidate(
         return _open_bundle(path, backend, threads)
     if path.endswith(".onnx"):
         return _open_onnx(Path(path), threads or 1)
-    return _open_checkpoint(path, threads, device)
+    return _open_checkpoint(path, threads, device, flow_method)
 
 
 @host_half()
@@ -82,6 +88,7 @@ def evaluate(
     *,
     protocol: str = "1clip-center",
     num_segments: Sequence[int] = (8,),
+    weights: Sequence[float] = (),
     split: Split = "auto",
     strict: bool = False,
     workers: int = 0,
@@ -91,10 +98,11 @@ def evaluate(
     """Score the clips of a data set; the probabilities of several networks are averaged.
 
     Args:
-        candidates: Networks with the same classes.
+        candidates: Networks with the same classes, on RGB or on optical flow.
         data: A folder or list file, see `tsm_edge.export.data.layouts`.
         protocol: See `tsm_edge.export.evaluation.protocols`.
         num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
+        weights: Each network's weight in the average; equal ones by default.
         split: The part of the data set; "auto" takes its validation part, or all where it has none.
         strict: Stop at clips that cannot be used instead of leaving them out.
         workers: Processes that read clips.
@@ -115,7 +123,14 @@ def evaluate(
     on_count(len(clips))
     scorers = [candidate.scorer() for candidate in candidates]
     result = evaluate_clips(
-        scorers, clips, found.labels, chosen, num_segments=num_segments, workers=workers, on_clip=on_clip
+        scorers,
+        clips,
+        found.labels,
+        chosen,
+        num_segments=num_segments,
+        weights=weights,
+        workers=workers,
+        on_clip=on_clip,
     )
     return result, found
 
@@ -207,10 +222,13 @@ def _streaming(name: str, spec: ModelSpec, open_stream: Callable[[], "Stream"]) 
 
 
 @host_half()
-def _open_checkpoint(path: str, threads: int | None, device: str) -> Candidate:
+def _open_checkpoint(
+    path: str, threads: int | None, device: str, flow_method: FlowMethod | None
+) -> Candidate:
     import torch
 
     from tsm_edge.export import open_model
+    from tsm_edge.export.checkpoint_spec import with_flow_method
     from tsm_edge.export.evaluation import ModelScorer
     from tsm_edge.export.torch_backend import TorchStream
     from tsm_edge.runtime import Stream
@@ -221,10 +239,11 @@ def _open_checkpoint(path: str, threads: int | None, device: str) -> Candidate:
     if threads is not None:
         torch.set_num_threads(threads)
     model = open_model(None, path, None)
-    streaming = model.streaming().eval()
+    if flow_method is not None:
+        model.spec = with_flow_method(model.spec, flow_method)
     return Candidate(
         path,
         model.spec,
-        lambda: Stream(TorchStream(streaming), model.spec),
+        lambda: Stream(TorchStream(model.streaming().eval()), model.spec),
         lambda: ModelScorer(model, path, where),
     )

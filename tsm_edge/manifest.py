@@ -209,6 +209,8 @@ def read_manifest(directory: Path) -> Manifest:
 def _check_model(model: ModelSpec) -> None:
     if len(model.labels) != model.num_classes:
         raise msgspec.ValidationError(f"{len(model.labels)} labels for {model.num_classes} classes")
+    if model.preprocess.flow is not None:
+        raise msgspec.ValidationError("its network sees optical flow, which no bundle computes")
     crop, resize = model.preprocess.crop_size, model.preprocess.resize_short_side
     if crop > resize:
         raise msgspec.ValidationError(f"crop_size {crop} exceeds resize_short_side {resize}")

@@ -13,6 +13,9 @@ __all__ = [
     "IMAGENET_STD",
     "ONNX_METADATA_KEY",
     "Count",
+    "FlowMethod",
+    "FlowSpec",
+    "Modality",
     "ModelSpec",
     "Positive",
     "PreprocessSpec",
@@ -37,6 +40,9 @@ PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
+# Pictures, or the motion between them.
+Modality = Literal["rgb", "flow"]
+
 # "offline" shifts in both directions along a whole clip, "online" takes from the past alone, "none" sees every frame
 # by itself: what the shift is worth is measured against it.
 ShiftMode = Literal["offline", "online", "none"]
@@ -50,6 +56,35 @@ _SHIFT_NOTES: dict[ShiftMode, str] = {
 }
 
 
+# Dense Inverse Search, arXiv:1603.03590; TV-L1, doi:10.1007/978-3-540-74936-3_22, which needs opencv-contrib-python.
+FlowMethod = Literal["dis", "tvl1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowSpec:
+    """Optical flow as a network's input, in the place of pictures.
+
+    In the place of frame t the network sees the flow from each of the frames t to t + num_fields - 1 to the next:
+    x, y, x, y and on, in pixels, clipped to +- bound_px, mapped to 0 to 255 (no motion: 128) and rounded. Pictures of
+    flow are resized and cropped as others are, their values left alone, and each becomes `(value / 255 - mean) / std`.
+
+    Attributes:
+        num_fields: Fields that are stacked; each has two channels.
+        bound_px: Longest motion that is told apart, along x or y, in pixels from frame to frame.
+        method: How it is computed, in frames whose short side is at most `resize_short_side`.
+        mean: Of every channel.
+        std: Of every channel.
+
+    Source: Wang et al., Temporal Segment Networks, arXiv:1608.00859, and the settings that TSM was published with.
+    """
+
+    num_fields: Annotated[int, msgspec.Meta(ge=1, le=16)] = 5
+    bound_px: PositiveFloat = 20.0
+    method: FlowMethod = "dis"
+    mean: float = 0.5
+    std: PositiveFloat = 0.226
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
     """From a decoded picture to the network's input.
@@ -57,12 +92,25 @@ class PreprocessSpec:
     The picture's short side is resized to `resize_short_side` (bilinear, aspect ratio kept), the middle
     `crop_size` x `crop_size` pixels are cut out, channels are put in RGB order, and each becomes
     `(value / 255 - mean) / std`.
+
+    Where `flow` is given, the network sees optical flow instead, and `mean` and `std` of pictures do not matter.
     """
 
     resize_short_side: Positive = 256
     crop_size: Positive = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = IMAGENET_STD
+    flow: FlowSpec | None = None
+
+    @property
+    def modality(self) -> Modality:
+        """What the network sees."""
+        return "rgb" if self.flow is None else "flow"
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of the network's input."""
+        return 3 if self.flow is None else 2 * self.flow.num_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +197,9 @@ class ModelSpec:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the network's input frame, (1, 3, H, W)."""
-        return (1, 3, self.preprocess.crop_size, self.preprocess.crop_size)
+        """Shape of the network's input frame, (1, C, H, W)."""
+        size = self.preprocess.crop_size
+        return (1, self.preprocess.num_channels, size, size)
 
     @property
     def weights_note(self) -> str:

@@ -12,10 +12,12 @@ from tsm_edge.export.data.clips import UInt8Array
 from tsm_edge.opencv import load_opencv
 
 __all__ = [
+    "FLOW_SCALES",
     "SCALES",
     "centre_crop",
     "jitter_colours",
     "mirror",
+    "mirror_flow",
     "mirrored_labels",
     "multi_scale_crop",
     "resized",
@@ -23,6 +25,7 @@ __all__ = [
 
 # Sides of a crop, of the frame's short side; width and height may lie one step apart.
 SCALES = (1.0, 0.875, 0.75, 0.66)
+FLOW_SCALES = (1.0, 0.875, 0.75)
 # Crops begin at 0 to 4 quarters of what is left over: corners, middle, and what lies between them.
 _POSITIONS = tuple((x, y) for x in range(5) for y in range(5) if (x, y) == (2, 2) or (x + y) % 2 == 0)
 # A crop within so many pixels of the output's size is taken at that size, unscaled.
@@ -38,10 +41,12 @@ _OPPOSITES = (
 )
 
 
-def multi_scale_crop(frames: UInt8Array, size: int, rng: np.random.Generator) -> UInt8Array:
-    """A random crop of (T, H, W, 3) as (T, size, size, 3), the same of every frame."""
+def multi_scale_crop(
+    frames: UInt8Array, size: int, rng: np.random.Generator, scales: Sequence[float] = SCALES
+) -> UInt8Array:
+    """A random crop of (T, H, W, C) as (T, size, size, C), the same of every frame."""
     height, width = frames.shape[1:3]
-    sides = [int(min(height, width) * scale) for scale in SCALES]
+    sides = [int(min(height, width) * scale) for scale in scales]
     sides = [size if abs(side - size) < _NEARLY and size <= min(height, width) else side for side in sides]
     pairs = [(w, h) for i, w in enumerate(sides) for j, h in enumerate(sides) if abs(i - j) <= 1]
     crop_width, crop_height = pairs[rng.integers(len(pairs))]
@@ -51,7 +56,7 @@ def multi_scale_crop(frames: UInt8Array, size: int, rng: np.random.Generator) ->
 
 
 def centre_crop(frames: UInt8Array, short_side: int, size: int) -> UInt8Array:
-    """What the runtime's preprocessing sees of (T, H, W, 3): short side resized, (T, size, size, 3) cut out."""
+    """What the runtime's preprocessing sees of (T, H, W, C): short side resized, (T, size, size, C) cut out."""
     height, width = frames.shape[1:3]
     shortest = min(height, width)
     fitted = resized(frames, short_side * height // shortest, short_side * width // shortest)
@@ -60,7 +65,7 @@ def centre_crop(frames: UInt8Array, short_side: int, size: int) -> UInt8Array:
 
 
 def resized(frames: UInt8Array, height: int, width: int) -> UInt8Array:
-    """Frames (T, H, W, 3) as (T, height, width, 3), bilinear."""
+    """Frames (T, H, W, C) as (T, height, width, C), bilinear."""
     if frames.shape[1:3] == (height, width):
         return frames
     cv2 = load_opencv()
@@ -86,6 +91,13 @@ def jitter_colours(frames: UInt8Array, rng: np.random.Generator, strength: float
 def mirror(frames: UInt8Array) -> UInt8Array:
     """Frames (T, H, W, 3) as a mirror shows them."""
     return frames[:, :, ::-1]
+
+
+def mirror_flow(stacks: UInt8Array) -> UInt8Array:
+    """Stacks of flow (T, H, W, 2 num_fields) as a mirror shows them: what moved left moves right."""
+    mirrored: UInt8Array = stacks[:, :, ::-1].copy()
+    mirrored[..., 0::2] = 255 - mirrored[..., 0::2]
+    return mirrored
 
 
 def mirrored_labels(labels: Sequence[str]) -> tuple[int | None, ...]:

@@ -14,14 +14,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from tsm_edge.export.data.augmentation import (
+    FLOW_SCALES,
+    SCALES,
     centre_crop,
     jitter_colours,
     mirror,
+    mirror_flow,
     mirrored_labels,
     multi_scale_crop,
 )
 from tsm_edge.export.data.clips import Clip
 from tsm_edge.export.data.frame_cache import FrameCache
+from tsm_edge.export.data.optical_flow import num_places
 from tsm_edge.export.data.sampling import Sampling, test_indices, train_indices
 from tsm_edge.opencv import load_opencv
 from tsm_edge.specs import PreprocessSpec
@@ -38,7 +42,7 @@ class Augmentation:
 
     Attributes:
         crop: Crops of several scales; False cuts out the middle as tests do.
-        colour_jitter: Strength for brightness, contrast and saturation; 0 leaves colours.
+        colour_jitter: Strength for brightness, contrast and saturation; 0 leaves colours. Flow has none.
         flip: Mirror half of the clips, see `mirrored_labels`.
     """
 
@@ -48,7 +52,10 @@ class Augmentation:
 
 
 class TrainClips(Dataset[tuple[Tensor, int]]):
-    """Training clips by (epoch, place): (T, S, S, 3) uint8 RGB and the class index."""
+    """Training clips by (epoch, place): (T, S, S, C) uint8, RGB or stacks of flow, and the class index.
+
+    The cache reads what the preprocessing tells, frames or flow.
+    """
 
     def __init__(
         self,
@@ -78,24 +85,26 @@ class TrainClips(Dataset[tuple[Tensor, int]]):
         epoch, place = key
         clip = self._clips[place]
         rng = np.random.default_rng((self._seed, epoch, place))
+        flow = self._preprocess.flow
+        places = num_places(clip.num_frames, flow)
         frames = self._cache.read(
-            clip, train_indices(clip.num_frames, self._num_segments, rng, self._sampling).tolist()
+            clip, train_indices(places, self._num_segments, rng, self._sampling).tolist()
         )
         size, label = self._preprocess.crop_size, clip.label
         if self._augmentation.crop:
-            frames = multi_scale_crop(frames, size, rng)
+            frames = multi_scale_crop(frames, size, rng, SCALES if flow is None else FLOW_SCALES)
         else:
             frames = centre_crop(frames, self._preprocess.resize_short_side, size)
-        if self._augmentation.colour_jitter > 0:
+        if self._augmentation.colour_jitter > 0 and flow is None:
             frames = jitter_colours(frames, rng, self._augmentation.colour_jitter)
         counterpart = self._mirrored[label] if self._augmentation.flip else None
         if counterpart is not None and rng.random() < 0.5:
-            frames, label = mirror(frames), counterpart
+            frames, label = (mirror if flow is None else mirror_flow)(frames), counterpart
         return torch.from_numpy(np.ascontiguousarray(frames)), label
 
 
 class TestClips(Dataset[tuple[Tensor, int]]):
-    """Clips as the runtime sees them, the middle frame of every segment: (T, S, S, 3) uint8 RGB and the class."""
+    """Clips as the runtime sees them, the middle frame of every segment: (T, S, S, C) uint8 and the class."""
 
     __test__ = False  # pytest would take it for a test
 
@@ -112,7 +121,8 @@ class TestClips(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, place: int) -> tuple[Tensor, int]:
         clip = self._clips[place]
-        frames = self._cache.read(clip, test_indices(clip.num_frames, self._num_segments)[0].tolist())
+        places = num_places(clip.num_frames, self._preprocess.flow)
+        frames = self._cache.read(clip, test_indices(places, self._num_segments)[0].tolist())
         frames = centre_crop(frames, self._preprocess.resize_short_side, self._preprocess.crop_size)
         return torch.from_numpy(np.ascontiguousarray(frames)), clip.label
 
@@ -127,7 +137,7 @@ class _EpochSampler(DistributedSampler[tuple[Tensor, int]]):
 def epoch_loader(
     clips: TrainClips, *, batch_size: int, seed: int, workers: int, rank: int = 0, world_size: int = 1
 ) -> tuple[DataLoader[tuple[Tensor, Tensor]], DistributedSampler[tuple[Tensor, int]]]:
-    """Batches (N, T, S, S, 3) uint8 and (N,) int64 of this process; `set_epoch` of the sampler chooses the order."""
+    """Batches (N, T, S, S, C) uint8 and (N,) int64 of this process; `set_epoch` of the sampler chooses the order."""
     sampler = _EpochSampler(clips, world_size, rank, shuffle=True, seed=seed)
     return _loader(clips, batch_size, workers, sampler), sampler
 
@@ -141,10 +151,11 @@ test_loader.__test__ = False  # type: ignore[attr-defined]
 
 
 def normalised(clips: Tensor, preprocess: PreprocessSpec) -> Tensor:
-    """Network input (N, T, 3, S, S) float32 of uint8 clips (N, T, S, S, 3) RGB, laid out channels last."""
-    mean = torch.tensor(preprocess.mean, device=clips.device)
-    std = torch.tensor(preprocess.std, device=clips.device)
-    # Seen as (N, T, 3, S, S) the memory is still channels last, which convolutions on processors prefer.
+    """Network input (N, T, C, S, S) float32 of uint8 clips (N, T, S, S, C), RGB or flow, laid out channels last."""
+    statistics = preprocess if preprocess.flow is None else preprocess.flow
+    mean = torch.tensor(statistics.mean, device=clips.device)
+    std = torch.tensor(statistics.std, device=clips.device)
+    # Seen as (N, T, C, S, S) the memory is still channels last, which convolutions on processors prefer.
     return ((clips.float() / 255 - mean) / std).permute(0, 1, 4, 2, 3)
 
 

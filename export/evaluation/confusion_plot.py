@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsm_edge.export.evaluation.clip_evaluation import ClipEvaluation
+from tsm_edge.export.evaluation.clip_results import ClipEvaluation
 from tsm_edge.figures import new_figure
 from tsm_edge.files import file_written_aside
 

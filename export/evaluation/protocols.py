@@ -55,7 +55,7 @@ class ClipProtocol:
         return rows
 
     def crops(self, frames: UInt8Array, preprocess: PreprocessSpec) -> UInt8Array:
-        """The crops (num_crops, T, S, S, 3) of frames (T, H, W, 3) uint8."""
+        """The crops (num_crops, T, S, S, C) of frames (T, H, W, C) uint8."""
         if not self.is_full_resolution:
             return centre_crop(frames, preprocess.resize_short_side, preprocess.crop_size)[None]
         return full_resolution_crops(frames, preprocess.resize_short_side, self.num_crops)
@@ -85,7 +85,7 @@ def clip_protocol(name: str) -> ClipProtocol:
 
 
 def full_resolution_crops(frames: UInt8Array, size: int, num_crops: int) -> UInt8Array:
-    """Squares (num_crops, T, size, size, 3) along the long side of frames whose short side becomes `size`."""
+    """Squares (num_crops, T, size, size, C) along the long side of frames whose short side becomes `size`."""
     height, width = frames.shape[1:3]
     short = min(height, width)
     fitted = resized(frames, size * height // short, size * width // short)

@@ -32,7 +32,7 @@ class Scorer(Protocol):
     takes_any_size: bool
 
     def scores(self, views: Tensor) -> Float32Array:
-        """Logits (num_classes,) of views (V, T, S, S, 3) uint8 RGB of one clip: the mean over views and frames."""
+        """Logits (num_classes,) of views (V, T, S, S, C) uint8 of one clip: the mean over views and frames."""
         ...
 
 

@@ -14,17 +14,19 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         classifier: The last layer; its output is the logits.
+        first_conv: Name of the convolution that sees the frames.
         shifted_convs: Names of the convolutions whose input is shifted, in the order in which they run.
         residual_norms: Names of the batch norms that end a residual branch.
     """
 
     classifier: nn.Linear
+    first_conv: str
     shifted_convs: tuple[str, ...]
     residual_norms: tuple[str, ...]
 
     @abstractmethod
     def forward(self, frames: Tensor, shift: Shift) -> Tensor:
-        """Logits (B, num_classes) of normalised RGB frames (B, 3, H, W); H and W are multiples of 32."""
+        """Logits (B, num_classes) of normalised frames (B, in_channels, H, W); H and W are multiples of 16."""
 
 
 def conv_bn(

@@ -1,16 +1,18 @@
 """One set of weights, three views: offline clip, online clip, streaming.
 
-    ClipModel(mode="offline")   (N, T, 3, H, W) -> (N, T, num_classes)     bi-directional shift
-    ClipModel(mode="online")    (N, T, 3, H, W) -> (N, T, num_classes)     uni-directional shift
-    ClipModel(mode="none")      (N, T, 3, H, W) -> (N, T, num_classes)     no shift, for comparison
+    ClipModel(mode="offline")   (N, T, C, H, W) -> (N, T, num_classes)     bi-directional shift
+    ClipModel(mode="online")    (N, T, C, H, W) -> (N, T, num_classes)     uni-directional shift
+    ClipModel(mode="none")      (N, T, C, H, W) -> (N, T, num_classes)     no shift, for comparison
     StreamingModel              (1, 3, H, W), buffers -> (1, num_classes), next buffers
 
-Row t of the online view is what the streaming view answers to frame t.
+Row t of the online view is what the streaming view answers to frame t. Networks that see optical flow (C = 10) have
+clip views alone.
 """
 
 import torch
 from torch import Tensor, nn
 
+from tsm_edge.errors import UsageError
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.temporal_shift import BufferedShift, clip_shift
 from tsm_edge.specs import ModelSpec, ShiftMode
@@ -38,7 +40,7 @@ class ClipModel(nn.Module):
         """Logits of every frame; their mean over T is the published clip score.
 
         Args:
-            clips: Normalised RGB clips, (N, T, 3, H, W), float32.
+            clips: Normalised clips, (N, T, C, H, W), float32; C is 3 for RGB, 10 for optical flow.
 
         Returns:
             (N, T, num_classes), float32.
@@ -53,7 +55,11 @@ class ClipModel(nn.Module):
         return ClipModel(self.backbone, self.spec, mode)
 
     def streaming(self) -> "StreamingModel":
-        """The one-frame view on the same weights: online, whatever the mode of this view is."""
+        """The one-frame view on the same weights: online, whatever the mode of this view is.
+
+        Raises:
+            UsageError: The network sees optical flow, which single frames do not have.
+        """
         return StreamingModel(self.backbone, self.spec)
 
 
@@ -63,10 +69,18 @@ class StreamingModel(nn.Module):
     Attributes:
         backbone: The weights, shared by all views of this model.
         spec: What everything after the checkpoint needs to know.
+
+    Raises:
+        UsageError: The network sees optical flow, which single frames do not have.
     """
 
     def __init__(self, backbone: Backbone, spec: ModelSpec) -> None:
         super().__init__()
+        if spec.preprocess.flow is not None:
+            raise UsageError(
+                f"{spec.name} sees optical flow, of whole clips: it cannot stream, be exported or compiled; "
+                "take a network on RGB for that, and `tsm-edge eval RGB FLOW DATA` for both together"
+            )
         self.backbone = backbone
         self.spec = spec
         self.training = backbone.training

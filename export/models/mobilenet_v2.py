@@ -70,11 +70,13 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(Backbone):
     """MobileNetV2 over single frames; state_dict names are those of the published models."""
 
-    def __init__(self, num_classes: int, width_mult: float = 1.0) -> None:
+    first_conv = "features.0.0"
+
+    def __init__(self, num_classes: int, width_mult: float = 1.0, in_channels: int = 3) -> None:
         super().__init__()
         blocks = _blocks(width_mult)
         *_, last_in, last_out = stage_channels(width_mult)
-        stem = nn.Sequential(*conv_bn(3, STEM_CHANNELS, 3, stride=2), nn.ReLU6())
+        stem = nn.Sequential(*conv_bn(in_channels, STEM_CHANNELS, 3, stride=2), nn.ReLU6())
         last = nn.Sequential(*conv_bn(last_in, last_out, 1), nn.ReLU6())
         self.features = nn.Sequential(stem, *blocks, last)
         self.classifier = nn.Linear(last_out, num_classes)
@@ -83,7 +85,7 @@ class MobileNetV2(Backbone):
         self.residual_norms = tuple(f"{name}.conv.7" for name in residual)
 
     def forward(self, frames: Tensor, shift: Shift) -> Tensor:
-        """Logits (B, num_classes) of normalised RGB frames (B, 3, H, W)."""
+        """Logits (B, num_classes) of normalised frames (B, in_channels, H, W)."""
         x = frames
         for layer in self.features:
             x = layer(x, shift) if isinstance(layer, InvertedResidual) else layer(x)

@@ -14,7 +14,7 @@ from tsm_edge.export.models.random_weights import set_random_weights
 from tsm_edge.export.models.resnet import ResNet
 from tsm_edge.export.models.temporal_shift import Shift
 from tsm_edge.labels import JESTER_LABELS, numbered_labels, smoothing_for
-from tsm_edge.specs import ModelSpec, PreprocessSpec, ShiftMode, StateSpec
+from tsm_edge.specs import FlowSpec, ModelSpec, PreprocessSpec, ShiftMode, StateSpec
 
 __all__ = [
     "DEFAULT_IMAGE_SIZE",
@@ -60,15 +60,17 @@ MODELS = {
     )
 }
 
-_ARCHITECTURES: dict[str, Callable[[int, float], Backbone]] = {
+_ARCHITECTURES: dict[str, Callable[[int, float, int], Backbone]] = {
     "mobilenetv2": MobileNetV2,
-    "resnet18": lambda num_classes, _: ResNet(num_classes, depth=18),
-    "resnet50": lambda num_classes, _: ResNet(num_classes, depth=50),
-    "resnet101": lambda num_classes, _: ResNet(num_classes, depth=101),
+    "resnet18": lambda num_classes, _, in_channels: ResNet(num_classes, 18, in_channels),
+    "resnet50": lambda num_classes, _, in_channels: ResNet(num_classes, 50, in_channels),
+    "resnet101": lambda num_classes, _, in_channels: ResNet(num_classes, 101, in_channels),
 }
 
 
-def build_backbone(architecture: str, num_classes: int, width_mult: float = 1.0) -> Backbone:
+def build_backbone(
+    architecture: str, num_classes: int, width_mult: float = 1.0, in_channels: int = 3
+) -> Backbone:
     """A backbone in evaluation mode, its weights not yet set.
 
     Raises:
@@ -79,7 +81,7 @@ def build_backbone(architecture: str, num_classes: int, width_mult: float = 1.0)
         raise UnknownModelError(f"unknown architecture {architecture!r}; choose one of {known}")
     # Layers draw weights for themselves as they are made; the caller's random numbers stay as they are.
     with torch.random.fork_rng(devices=[]):
-        return _ARCHITECTURES[architecture](num_classes, width_mult).eval()
+        return _ARCHITECTURES[architecture](num_classes, width_mult, in_channels).eval()
 
 
 def build_model(
@@ -135,6 +137,7 @@ def make_spec(
     image_size: int = DEFAULT_IMAGE_SIZE,
     shift_div: int = 8,
     trained_shift: ShiftMode = "online",
+    flow: FlowSpec | None = None,
 ) -> ModelSpec:
     """Describe a network; the state's shapes are found by running its skeleton, which has no weights.
 
@@ -158,7 +161,7 @@ def make_spec(
         trained_shift=trained_shift,
         state=StateSpec(shapes=_shift_buffer_shapes(skeleton, image_size, shift_div)),
         # As published: short side 256 for a crop of 224.
-        preprocess=PreprocessSpec(resize_short_side=image_size * 8 // 7, crop_size=image_size),
+        preprocess=PreprocessSpec(resize_short_side=image_size * 8 // 7, crop_size=image_size, flow=flow),
         smoothing=smoothing_for(labels),
     )
 

@@ -90,11 +90,13 @@ RESNET_LAYERS: dict[int, tuple[type[_Residual], tuple[int, int, int, int]]] = {
 class ResNet(Backbone):
     """ResNet over single frames; state_dict names are the published ones, but for the classifier's."""
 
-    def __init__(self, num_classes: int, depth: int) -> None:
+    first_conv = "conv1"
+
+    def __init__(self, num_classes: int, depth: int, in_channels: int = 3) -> None:
         super().__init__()
         block, num_blocks = RESNET_LAYERS[depth]
         shift_every = 2 if max(num_blocks) >= LONG_LAYER else 1
-        self.conv1, self.bn1 = conv_bn(3, STEM_CHANNELS, 7, stride=2)
+        self.conv1, self.bn1 = conv_bn(in_channels, STEM_CHANNELS, 7, stride=2)
         self.layer1 = _layer(block, STEM_CHANNELS, 64, 1, num_blocks[0], shift_every)
         self.layer2 = _layer(block, 64 * block.expansion, 128, 2, num_blocks[1], shift_every)
         self.layer3 = _layer(block, 128 * block.expansion, 256, 2, num_blocks[2], shift_every)
@@ -105,7 +107,7 @@ class ResNet(Backbone):
         self.residual_norms = tuple(f"{name}.{module.last_norm}" for name, module in blocks.items())
 
     def forward(self, frames: Tensor, shift: Shift) -> Tensor:
-        """Logits (B, num_classes) of normalised RGB frames (B, 3, H, W)."""
+        """Logits (B, num_classes) of normalised frames (B, in_channels, H, W)."""
         x = functional.relu(self.bn1(self.conv1(frames)))
         x = functional.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):

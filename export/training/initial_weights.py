@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint_file import CheckpointFile, read_checkpoint_file
@@ -19,14 +19,16 @@ from tsm_edge.export.checkpoint_spec import describe_checkpoint
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
+from tsm_edge.labels import numbered_labels
 from tsm_edge.published import PUBLISHED, fetched_path
-from tsm_edge.specs import ModelSpec, ShiftMode
+from tsm_edge.specs import FlowSpec, ModelSpec, ShiftMode
 
-__all__ = ["INITS", "RANDOM", "initial_model", "randomize"]
+__all__ = ["INITS", "RANDOM", "for_channels", "initial_model", "randomize"]
 
 INITS = ("default", "imagenet", "random")
 # What `initial_model` calls a backbone that knows nothing.
 RANDOM = "random weights"
+RGB_CHANNELS = 3
 # As the published training sets it up.
 CLASSIFIER_STD = 0.001
 
@@ -47,6 +49,7 @@ def initial_model(
     model: str | None = None,
     image_size: int = 224,
     mode: ShiftMode = "online",
+    flow: FlowSpec | None = None,
     seed: int = 0,
 ) -> tuple[ClipModel, str]:
     """A network for `labels`, and in a few words what its weights are.
@@ -60,10 +63,11 @@ def initial_model(
         model: A key of `MODELS`; None takes the checkpoint's, or the default.
         image_size: Height and width of a frame.
         mode: The shift that it learns with.
+        flow: The network sees optical flow; weights for RGB then begin as `for_channels` says.
         seed: For weights that begin at random.
 
     Raises:
-        UsageError: No such weights at hand, or weights of another network than `model`.
+        UsageError: No such weights at hand, weights of another network than `model`, or of flow for a network on RGB.
         UnknownModelError: No such model.
         CheckpointError: The file cannot be read.
     """
@@ -75,6 +79,8 @@ def initial_model(
         found = recognize(_renamed(read_checkpoint_file(path)))
         architecture, width_mult = found.architecture, found.width_mult
         _check_model(path, found, model)
+        if flow is None and found.in_channels != RGB_CHANNELS:
+            raise UsageError(f"{path} sees optical flow; give --modality flow, or other weights")
     spec = make_spec(
         name=name,
         architecture=architecture,
@@ -83,22 +89,38 @@ def initial_model(
         trained=True,
         image_size=image_size,
         trained_shift=mode,
+        flow=flow,
     )
-    backbone = build_backbone(architecture, spec.num_classes, width_mult)
+    in_channels = spec.preprocess.num_channels
+    backbone = build_backbone(architecture, spec.num_classes, width_mult, in_channels)
     randomize(backbone, torch.Generator().manual_seed(seed))
     if found is not None and path is not None:
         source = describe_checkpoint(read_checkpoint_file(path), found)
         spec, known = _read_alike(spec, source), source.labels
-        keeps_head = set(labels) <= set(known)
+        # Numbers are no names: class 3 of one list is another one's by chance alone.
+        has_names = tuple(labels) != numbered_labels(len(labels))
+        keeps_head = tuple(labels) == known or (has_names and set(labels) <= set(known))
         kept = {key: value for key, value in found.tensors.items() if not key.startswith("classifier.")}
         if keeps_head:
             rows = torch.tensor([known.index(label) for label in labels])
             kept |= {
                 f"classifier.{part}": found.tensors[f"classifier.{part}"][rows] for part in ("weight", "bias")
             }
+        first = f"{backbone.first_conv}.weight"
+        if found.in_channels != in_channels:
+            kept[first] = for_channels(kept[first], in_channels)
+            words += ", its first convolution averaged over colours"
         backbone.load_state_dict(kept, strict=False)
         words += ", its classifier kept" if keeps_head else ", a new classifier"
     return ClipModel(backbone, replace(spec, trained_shift=mode)), words
+
+
+def for_channels(kernel: Tensor, in_channels: int) -> Tensor:
+    """A convolution's weights (out, colours, h, w) for other channels: the mean over colours, for each alike.
+
+    Source: Wang et al., Temporal Segment Networks, arXiv:1608.00859, cross-modality pre-training.
+    """
+    return kernel.mean(1, keepdim=True).repeat(1, in_channels, 1, 1)
 
 
 def _source(init: str | Path | None, model: str | None) -> tuple[Path | None, str]:

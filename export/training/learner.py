@@ -54,7 +54,7 @@ class Learner:
         return self._rates[0] * cosine_factor(self._step, self._num_steps, self._warmup_steps)
 
     def step(self, clips: Tensor, labels: Tensor) -> tuple[float, int]:
-        """Learn from clips (N, T, S, S, 3) uint8 RGB; returns the mean loss and how many were right.
+        """Learn from clips (N, T, S, S, C) uint8; returns the mean loss and how many were right.
 
         Raises:
             TrainingError: The loss is no number any more.
@@ -111,10 +111,13 @@ class Learner:
 
 
 def _optimizer(model: ClipModel, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Norms and biases do not decay; the classifier learns faster."""
+    """Norms and biases do not decay; layers that begin anew for these clips learn faster."""
+    fast: tuple[str, ...] = ("classifier.",)
+    if model.spec.preprocess.flow is not None:
+        fast += (f"{model.backbone.first_conv}.",)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.backbone.named_parameters():
-        scale = options.head_lr_scale if name.startswith("classifier.") else 1.0
+        scale = options.head_lr_scale if name.startswith(fast) else 1.0
         decay = options.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((scale, decay), []).append(parameter)
     rate = options.learning_rate

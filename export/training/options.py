@@ -5,6 +5,7 @@ from typing import Literal
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export.data.sampling import Sampling
+from tsm_edge.specs import FlowMethod, FlowSpec, Modality, ShiftMode
 
 __all__ = ["Optimizer", "Precision", "TrainingOptions"]
 
@@ -25,7 +26,7 @@ class TrainingOptions:
         epochs: Passes over the clips; None takes 30, or 4 for a frozen backbone.
         batch_size: Clips a step in each process.
         lr: The largest learning rate of the backbone; None takes the optimizer's own.
-        head_lr_scale: The classifier learns that many times faster, as published.
+        head_lr_scale: The classifier learns that many times faster, as published; so does flow's first convolution.
         weight_decay: AdamW's own, or SGD's L2.
         warmup_epochs: The learning rate rises from zero for so long, then falls along a cosine.
         label_smoothing: How much of the target is spread over all classes, 0 to 1.
@@ -38,6 +39,8 @@ class TrainingOptions:
         colour_jitter: See `tsm_edge.export.data.loading.Augmentation`.
         flip: Mirror clips at random; labels with a direction swap with their counterpart.
         offline: Train the bi-directional shift for whole clips, not the uni-directional one for streams.
+        modality: What the network sees: "rgb", or "flow" for the second stream beside one on RGB; flow is offline.
+        flow_method: What computes the flow, see `tsm_edge.specs.FlowSpec`.
         freeze_backbone: Train the classifier alone, on features that are computed once.
         validation_fraction: Part of every class that is put aside where the data set names no validation part.
         precision: Of the arithmetic; "auto" is bf16 or fp16 on a GPU, fp32 elsewhere.
@@ -62,6 +65,8 @@ class TrainingOptions:
     colour_jitter: float = 0.2
     flip: bool = False
     offline: bool = False
+    modality: Modality = "rgb"
+    flow_method: FlowMethod = "dis"
     freeze_backbone: bool = False
     validation_fraction: float = 0.2
     precision: Precision = "auto"
@@ -78,6 +83,16 @@ class TrainingOptions:
     def num_epochs(self) -> int:
         """Passes over the clips."""
         return self.epochs or (_FROZEN_EPOCHS if self.freeze_backbone else _EPOCHS)
+
+    @property
+    def mode(self) -> ShiftMode:
+        """The shift that the network learns with."""
+        return "offline" if self.offline or self.modality == "flow" else "online"
+
+    @property
+    def flow(self) -> FlowSpec | None:
+        """What a network on flow sees."""
+        return FlowSpec(method=self.flow_method) if self.modality == "flow" else None
 
     @property
     def learning_rate(self) -> float:

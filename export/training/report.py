@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tsm_edge.specs import Modality
+
 __all__ = ["EpochRecord", "Listener", "TrainingReport"]
 
 
@@ -34,6 +36,7 @@ class TrainingReport:
     Attributes:
         output: The trained model.
         model: Its name.
+        modality: What it sees.
         start: What its weights began as.
         layout: How the data lay on disk.
         labels: Names of the classes.
@@ -52,6 +55,7 @@ class TrainingReport:
     labels: tuple[str, ...]
     num_train: int
     num_validation: int
+    modality: Modality = "rgb"
     problems: tuple[str, ...] = ()
     epochs: tuple[EpochRecord, ...] = field(default=(), repr=False)
     seconds: float = 0.0

@@ -16,6 +16,7 @@ from tsm_edge.export.data.clips import Clip
 from tsm_edge.export.data.dataset import ClipData, open_data, split_clips
 from tsm_edge.export.data.frame_cache import FrameCache, decoded_bytes
 from tsm_edge.export.data.loading import Augmentation, TestClips, TrainClips, epoch_loader, test_loader
+from tsm_edge.export.data.optical_flow import check_flow_method
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.initial_weights import RANDOM, initial_model
 from tsm_edge.export.training.memory import keep_freed_memory
@@ -63,12 +64,15 @@ def train(
 
     Raises:
         DataError: No layout that is known, or no clips of two classes.
+        MissingDependencyError: Flow by a method that is not installed.
         UsageError: Settings that fit neither each other nor the checkpoint of the run that is resumed.
         CheckpointError, TrainingError, OutputError: As their sources say.
     """
     options, output, listener = options or TrainingOptions(), Path(output), listener or Listener()
     start = perf_counter()
     _check_output(output, resume)
+    if options.modality == "flow":
+        check_flow_method(options.flow_method)
     with joined_processes(device) as process:
         if process.device.type == "cpu":
             keep_freed_memory()
@@ -82,7 +86,8 @@ def train(
             name=name_of_file(output),
             model=model,
             image_size=options.image_size,
-            mode="offline" if options.offline else "online",
+            mode=options.mode,
+            flow=options.flow,
             seed=options.seed,
         )
         if options.freeze_backbone and words == RANDOM:
@@ -100,6 +105,7 @@ def train(
         return TrainingReport(
             output=output,
             model=network.spec.name,
+            modality=options.modality,
             start=words,
             layout=found.layout,
             labels=found.labels,
@@ -223,7 +229,8 @@ def _identity(
 def _resumed(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
     """The checkpoint's state, if it belongs to the same run."""
     state = read_training_checkpoint(path)
-    kept = {**state, **state["options"]}
+    # An option that the version before did not have is at its default.
+    kept = {**asdict(TrainingOptions()), **state, **state["options"]}
     wanted = {**identity["options"], **identity}
     del wanted["options"]
     for name, value in wanted.items():
@@ -236,15 +243,15 @@ def _resumed(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cache(clips: list[Clip], network: ClipModel, limit_gib: float, listener: Listener) -> FrameCache:
-    short_side = network.spec.preprocess.resize_short_side
-    size = decoded_bytes(clips, short_side)
+    short_side, flow = network.spec.preprocess.resize_short_side, network.spec.preprocess.flow
+    size = decoded_bytes(clips, short_side, flow)
     fits = size <= limit_gib * GIB
     if not fits:
+        what = "videos are decoded" if flow is None else "optical flow is computed"
         listener.announce(
-            f"videos are decoded anew in every epoch: kept decoded they would take {size / GIB:.0f} GiB, "
-            f"allowed are {limit_gib:g}"
+            f"{what} anew in every epoch: kept it would take {size / GIB:.0f} GiB, allowed are {limit_gib:g}"
         )
-    return FrameCache(cache_directory() / "clips" if fits else None, short_side)
+    return FrameCache(cache_directory() / "clips" if fits else None, short_side, flow)
 
 
 def _workers(options: TrainingOptions, process: Process) -> int:

@@ -7,6 +7,8 @@ from moving_shapes import write_folders
 from tsm_edge.cli.eval import command
 from tsm_edge.errors import CheckpointError, DataError, UsageError
 from tsm_edge.export import build_model, save_checkpoint
+from tsm_edge.export.training.initial_weights import initial_model
+from tsm_edge.specs import FlowSpec
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,24 @@ def test_json_of_an_ensemble_under_a_published_protocol(clips, checkpoint):
     assert [each["label"] for each in result["classes"]] == ["left", "right"]
 
 
+@pytest.fixture(scope="module")
+def flow_checkpoint(tmp_path_factory):
+    settings = {"name": "flow", "model": "mobilenetv2-0.5", "image_size": 32, "mode": "offline"}
+    path = tmp_path_factory.mktemp("flow") / "flow.safetensors"
+    save_checkpoint(initial_model("random", ("left", "right"), flow=FlowSpec(), **settings)[0].eval(), path)
+    return path
+
+
+def test_two_streams_are_told_alone_and_together(clips, checkpoint, flow_checkpoint):
+    both = [checkpoint, flow_checkpoint, clips, "--frames", 4, "--frames", 2, "--weight", 1, "--weight", 1.5]
+    shown = run(*both).stdout
+    assert f"alone     {checkpoint}: rgb, weight 0.40, top-1" in shown
+    assert f"alone     {flow_checkpoint}: flow, weight 0.60, top-1" in shown
+    assert "of 6 clips" in shown
+    members = json.loads(run(*both, "--json").stdout)["result"]["members"]
+    assert [(each["modality"], each["num_segments"]) for each in members] == [("rgb", 4), ("flow", 2)]
+
+
 def test_streams_at_several_rates_and_losses(clips, checkpoint):
     options = [
         "--threads",
@@ -81,13 +101,22 @@ def test_streams_at_several_rates_and_losses(clips, checkpoint):
         (["MODEL", "absent"], DataError, "no data at absent"),
         (["MODEL", "CLIPS", "--fps", "6"], UsageError, "belong to --protocol stream"),
         (["MODEL", "MODEL", "CLIPS", "--protocol", "stream"], UsageError, "takes one model"),
+        (
+            ["MODEL", "CLIPS", "--protocol", "stream", "--weight", "1"],
+            UsageError,
+            "belongs to several models",
+        ),
+        (["MODEL", "CLIPS", "--weight", "1", "--weight", "2"], UsageError, "weights 1, 2 for 1 networks"),
+        (["FLOW", "CLIPS", "--protocol", "stream"], UsageError, "sees optical flow, of whole clips"),
         (["MODEL", "CLIPS", "--confusion", "x.txt"], UsageError, "cannot draw 'x.txt'"),
         (["MODEL", "CLIPS", "--split", "validation"], DataError, "give --split all"),
     ],
 )
-def test_mistakes_get_one_line(clips, checkpoint, tmp_path, monkeypatch, arguments, error, words):
+def test_mistakes_get_one_line(
+    clips, checkpoint, flow_checkpoint, tmp_path, monkeypatch, arguments, error, words
+):
     monkeypatch.chdir(tmp_path)
-    places = {"CLIPS": clips, "MODEL": checkpoint}
+    places = {"CLIPS": clips, "MODEL": checkpoint, "FLOW": flow_checkpoint}
     done = run(*(places.get(argument, argument) for argument in arguments))
     assert isinstance(done.exception, error)
     assert words in str(done.exception)

@@ -50,6 +50,15 @@ def test_json_tells_every_epoch(clips, tmp_path, monkeypatch):
     assert done.stderr.count("\n") == 3
 
 
+def test_a_network_on_flow_says_what_it_is_for(clips, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    output = tmp_path / "flow.safetensors"
+    arguments = [clips, "--output", output, *FAST, "--epochs", "1", "--modality", "flow"]
+    done = CliRunner().invoke(command, [*map(str, arguments)])
+    assert f"next     tsm-edge eval RGB.safetensors {output} DATA" in done.stdout
+    assert load_checkpoint(output).spec.preprocess.modality == "flow"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [

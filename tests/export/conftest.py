@@ -45,6 +45,7 @@ def assert_close():
 class TinyBackbone(Backbone):
     """Two convolutions, the second one shifted: traced in an instant."""
 
+    first_conv = "stem"
     shifted_convs = ("shifted",)
     residual_norms = ()
 

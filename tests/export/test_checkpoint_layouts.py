@@ -7,7 +7,9 @@ from published_checkpoints import online_demo, published
 from tsm_edge.errors import CheckpointError
 from tsm_edge.export.checkpoint_file import EXPECTED, CheckpointFile
 from tsm_edge.export.checkpoint_layouts import recognize
+from tsm_edge.export.checkpoint_spec import describe_checkpoint
 from tsm_edge.export.models import build_backbone
+from tsm_edge.specs import FlowSpec
 
 PUBLISHED_CONV = "module.base_model.features.3.conv.0.net.weight"
 
@@ -67,9 +69,14 @@ def test_non_local_blocks_are_named(resnet_tsm):
     assert "is a TSM with non-local blocks, which need the whole clip" in refused(resnet_tsm)
 
 
-def test_optical_flow_is_named(resnet_tsm):
+def test_optical_flow_is_read_and_other_inputs_are_named(resnet_tsm):
     resnet_tsm["module.base_model.conv1.weight"] = torch.ones(64, 10, 7, 7)
-    assert "is made for 10 input channels (10 are optical flow), not for RGB" in refused(resnet_tsm)
+    weights = recognize(CheckpointFile(Path("x"), resnet_tsm))
+    assert weights.in_channels == 10
+    spec = describe_checkpoint(CheckpointFile(Path("TSM_kinetics_Flow.pth"), resnet_tsm), weights)
+    assert spec.preprocess.flow == FlowSpec(num_fields=5, method="tvl1")
+    resnet_tsm["module.base_model.conv1.weight"] = torch.ones(64, 18, 7, 7)
+    assert "is made for 18 input channels, neither for RGB frames (3) nor for" in refused(resnet_tsm)
 
 
 @pytest.mark.parametrize("name", ["mobilenet", "resnet"])

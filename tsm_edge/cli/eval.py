@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from tsm_edge.evaluation import Candidate, Split
     from tsm_edge.export.evaluation import ClipEvaluation, StreamEvaluation
+    from tsm_edge.specs import FlowMethod
 
 __all__ = ["command"]
 
@@ -35,6 +36,19 @@ data's clips one after another.
     default=(8,),
     show_default="8",
     help="Frames of a clip seen at once; once for all models, or once for each.",
+)
+@click.option(
+    "--weight",
+    "weights",
+    type=click.FloatRange(0, min_open=True),
+    multiple=True,
+    metavar="W",
+    help="A model's weight in the average; once for each.  [default: equal]",
+)
+@click.option(
+    "--flow-method",
+    type=click.Choice(["dis", "tvl1"]),
+    help="For models on optical flow.  [default: what each learned with]",
 )
 @click.option(
     "--split",
@@ -70,6 +84,8 @@ def command(
     data: Path,
     protocol: str,
     num_segments: tuple[int, ...],
+    weights: tuple[float, ...],
+    flow_method: "FlowMethod | None",
     split: "Split",
     fps: tuple[float, ...],
     drop: tuple[float, ...],
@@ -84,20 +100,26 @@ def command(
 ) -> None:
     """Evaluate bundles, ONNX files or checkpoints on DATA's clips or streams.
 
-    Several models are an ensemble: their probabilities are averaged.
+    Several models are an ensemble: their probabilities are averaged. One on RGB and one on optical flow (`train
+    --modality flow`) are the two streams of a clip.
     """
     from tsm_edge.errors import UsageError
     from tsm_edge.evaluation import evaluate, evaluate_stream, host_half, open_candidate
 
     if protocol == "stream" and (len(models) > 1 or plot_path):
         raise UsageError("the stream protocol takes one model and draws no confusion matrix")
+    if protocol == "stream" and weights:
+        raise UsageError("--weight belongs to several models, the stream protocol takes one")
     if protocol != "stream" and (fps or drop):
         raise UsageError("--fps and --drop belong to --protocol stream")
     if plot_path:
         with host_half():
             from tsm_edge.figures import new_figure
         new_figure(plot_path, "--confusion")  # what cannot be drawn is told before the run, not after it
-    opened = [open_candidate(path, backend=backend, threads=threads, device=device) for path in models]
+    opened = [
+        open_candidate(path, backend=backend, threads=threads, device=device, flow_method=flow_method)
+        for path in models
+    ]
     if protocol == "stream":
         with _progress("frames") as (_, advance):
             streamed = evaluate_stream(
@@ -117,6 +139,7 @@ def command(
             data,
             protocol=protocol,
             num_segments=num_segments,
+            weights=weights,
             split=split,
             strict=strict,
             workers=workers,
@@ -181,6 +204,11 @@ def _show(result: "ClipEvaluation", skipped: list[str], *, is_all: bool, plot_pa
     note = f" ({result.weights_note})" if result.weights_note else ""
     click.echo(f"\nmodel     {' + '.join(result.models)}{note}")
     click.echo(f"protocol  {result.protocol}, {', '.join(map(str, result.num_segments))} frames")
+    for member in result.members:
+        click.echo(
+            f"alone     {member.model}: {member.modality}, weight {member.weight:.2f}, "
+            f"top-1 {member.top1:.1%}, top-5 {member.top5:.1%}"
+        )
     click.echo(f"top-1     {result.top1:.1%} of {result.num_clips} clips")
     click.echo(f"top-5     {result.top5:.1%}")
     if is_all:

@@ -48,6 +48,20 @@ With several processes: torchrun --nproc-per-node 2 --no-python tsm-edge train .
     help="Frames from all of a clip, or from 64 in a row.",
 )
 @click.option("--offline", is_flag=True, help="Bi-directional shift, for whole clips instead of streams.")
+@click.option(
+    "--modality",
+    type=click.Choice(["rgb", "flow"]),
+    default="rgb",
+    show_default=True,
+    help="flow: the second stream of whole clips, for `eval` beside a network on RGB.",
+)
+@click.option(
+    "--flow-method",
+    type=click.Choice(["dis", "tvl1"]),
+    default="dis",
+    show_default=True,
+    help="tvl1 needs opencv-contrib-python.",
+)
 @click.option("--freeze-backbone", is_flag=True, help="Fit the classifier alone: for few clips, in minutes.")
 @click.option("--flip", is_flag=True, help="Mirror clips at random; left and right swap labels with it.")
 @click.option(
@@ -86,7 +100,7 @@ With several processes: torchrun --nproc-per-node 2 --no-python tsm-edge train .
     default=8.0,
     show_default=True,
     metavar="GIB",
-    help="Keep decoded videos if they take no more.",
+    help="Keep decoded videos, or flow, if they take no more.",
 )
 @click.option("--log-dir", type=PATH, metavar="DIR", help="Write TensorBoard's logs there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -177,4 +191,7 @@ def _show(report: "TrainingReport") -> None:
         click.echo(f"{label:<9}{text}")
     for problem in report.problems:
         click.echo(f"skipped  {problem}")
-    click.echo(f"next     tsm-edge compile --target host --checkpoint {report.output}")
+    if report.modality == "flow":
+        click.echo(f"next     tsm-edge eval RGB.safetensors {report.output} DATA")
+    else:
+        click.echo(f"next     tsm-edge compile --target host --checkpoint {report.output}")

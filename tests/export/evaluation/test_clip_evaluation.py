@@ -11,7 +11,8 @@ from tsm_edge.export.data import open_data
 from tsm_edge.export.data.clips import read_frames
 from tsm_edge.export.data.sampling import test_indices as middles
 from tsm_edge.export.evaluation import PROTOCOLS, ModelScorer, evaluate_clips
-from tsm_edge.export.evaluation.clip_evaluation import match_labels, summarise
+from tsm_edge.export.evaluation.clip_evaluation import match_labels
+from tsm_edge.export.evaluation.clip_results import summarise
 from tsm_edge.runtime.preprocess import Preprocessor
 
 LABELS = ("left", "right", "stop")

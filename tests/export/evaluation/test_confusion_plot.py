@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tsm_edge.errors import OutputError, UsageError
-from tsm_edge.export.evaluation.clip_evaluation import summarise
+from tsm_edge.export.evaluation.clip_results import summarise
 from tsm_edge.export.evaluation.confusion_plot import write_confusion_plot
 from tsm_edge.labels import JESTER_LABELS
 

@@ -32,6 +32,8 @@ SPEC = ModelSpec(
 class OrderBackbone(Backbone):
     """A stem and two residual convolutions, both shifted."""
 
+    first_conv = "stem"
+
     def __init__(self):
         super().__init__()
         self.stem, self.stem_norm = conv_bn(3, 32, 5, stride=4)
