@@ -49,7 +49,7 @@ def _heading(record: BenchRecord) -> Iterator[RenderableType]:
     yield Text(f"{bundle.name}  ({bundle.model}, {bundle.target}, {bundle.precision})", style="bold")
     if bundle.weights_note:
         yield Text(bundle.weights_note, style="bold yellow")
-    cpu = "" if device.cpu == device.name else f", {device.cpu}"
+    cpu = "" if device.cpu in device.name else f", {device.cpu}"
     soc = f", {device.soc}" if device.soc and device.soc not in device.name else ""
     way = f", over {record.machine.way}" if record.machine.way else ""
     yield Text(f"{device.name}{soc}{cpu}, {device.cores} cores; {device.system}{way}")
@@ -115,20 +115,24 @@ def _deadline_table(record: BenchRecord) -> Group | None:
 
 
 def _cold_start_table(record: BenchRecord) -> Group | None:
-    cold = [(backend, backend.cold_start) for backend in record.backends if backend.cold_start]
-    rows = (
-        (
-            backend.name,
-            "" if start.process_ms is None else f"{start.process_ms:.0f}",
-            f"{start.load_ms:.0f}",
-            f"{start.first_frame_ms:.1f}",
-            f"{start.peak_bytes / MEBIBYTE:.0f}",
-            "" if start.growth_bytes is None else f"{start.growth_bytes / MEBIBYTE:.0f}",
-        )
-        for backend, start in cold
-    )
-    columns = ("", "process ms", "load ms", "first frame ms", "peak MiB", "engine MiB")
-    return _table("cold start and memory, each in a process of its own", columns, rows) if cold else None
+    cold = [(backend.name, backend.cold_start) for backend in record.backends if backend.cold_start]
+    fields = {
+        "process ms": [_number(start.process_ms, ".0f") for _, start in cold],
+        "load ms": [_number(start.load_ms, ".0f") for _, start in cold],
+        "first frame ms": [_number(start.first_frame_ms, ".1f") for _, start in cold],
+        "peak MiB": [_number(start.peak_bytes / MEBIBYTE, ".0f") for _, start in cold],
+        "engine MiB": [
+            _number(start.growth_bytes and start.growth_bytes / MEBIBYTE, ".0f") for _, start in cold
+        ],
+    }
+    told = {"": [name for name, _ in cold]} | {name: texts for name, texts in fields.items() if any(texts)}
+    rows = zip(*told.values(), strict=True)
+    return _table("cold start and memory, each in a process of its own", tuple(told), rows) if cold else None
+
+
+def _number(value: float | None, form: str) -> str:
+    """Nothing where another machine's `tsm-run` cannot tell."""
+    return "" if value is None else f"{value:{form}}"
 
 
 def _window_table(record: BenchRecord) -> Group | None:

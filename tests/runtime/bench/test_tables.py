@@ -41,6 +41,12 @@ def test_conditions_and_weights_stand_above(record):
     assert "8-frame window" in text
 
 
+def test_processor_that_the_device_s_name_tells_is_not_told_twice(record):
+    device = replace(record.machine.device, name="qemu (emulated) on AMD EPYC", cpu="AMD EPYC")
+    text = printed(replace(record, machine=replace(record.machine, device=device)), width=200)
+    assert text.count("AMD EPYC") == 1
+
+
 def test_state_of_the_machine_before_and_after(record):
     before = DeviceState(governors=("schedutil",), temperatures_c={"CPU-therm": 41.5, "PMIC-Die": 50.0})
     after = DeviceState(
