@@ -67,6 +67,12 @@ static int parse_value(const char *name, const char *value, run_options *given) 
   return 0;
 }
 
+/* One line that names what cannot be understood, and RUN_USAGE. */
+static int refuse(const char *name, const char *value) {
+  fprintf(stderr, "tsm-run: cannot use \"%s%s%s\"; see tsm-run --help\n", name, value ? " " : "", value ? value : "");
+  return RUN_USAGE;
+}
+
 static int parse(int count, char **arguments, run_options *given) {
   int i;
   for (i = 1; i < count; i++) {
@@ -77,11 +83,11 @@ static int parse(int count, char **arguments, run_options *given) {
     else if (arguments[i][0] != '-' && arguments[i][0] && !given->bundle)
       given->bundle = arguments[i];
     else if (i + 1 >= count || !parse_value(arguments[i], arguments[i + 1], given))
-      return 0;
+      return refuse(arguments[i], i + 1 < count ? arguments[i + 1] : NULL);
     else
       i++;
   }
-  return given->raw || !given->layout;
+  return given->raw || !given->layout ? RUN_GOOD : refuse("--image without --raw", NULL);
 }
 
 /* The folder in which this program lies. */
@@ -123,10 +129,7 @@ int main(int count, char **arguments) {
   int status;
   given.threads = tsm_model_plan.default_threads;
   if (count == 2 && !strcmp(arguments[1], "--help")) return fputs(usage, stdout) < 0;
-  if (!parse(count, arguments, &given)) {
-    fputs(usage, stderr);
-    return RUN_USAGE;
-  }
+  if (parse(count, arguments, &given) != RUN_GOOD) return RUN_USAGE;
   if (!given.bundle) given.bundle = own_folder();
   status = open_model(&given, &with);
   if (status == RUN_GOOD) status = (given.raw ? run_raw : run_replay)(&given, &with);

@@ -174,7 +174,8 @@ BAD_IMAGES += ("rg:3x3", "rgb:99999999999x3", "rgb:-3x3", "RGB:3x3", "rgb:3x3:-9
 )
 def test_wrong_usage(run, compiled_path, arguments):
     done = run(*(argument.format(bundle=compiled_path) for argument in arguments), code=2)
-    assert done.stderr.startswith("usage: tsm-run [BUNDLE]")
+    assert re.fullmatch(r"tsm-run: cannot use \".*\"; see tsm-run --help\n", done.stderr)
+    assert arguments[-1].format(bundle=compiled_path) in done.stderr or "--raw" in done.stderr
     assert done.stdout == ""
 
 
