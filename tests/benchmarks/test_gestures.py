@@ -141,3 +141,29 @@ def test_packaged_videos_are_played_to_and_fro():
     np.testing.assert_array_equal(plain.pictures[:half], plain.pictures[half:])
     np.testing.assert_array_equal(plain.pictures[1], plain.pictures[half - 1])
     assert dataclasses.asdict(plain)["events"] == ()
+
+
+def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch):
+    import gesture_events
+
+    from tsm_edge.runtime.smoothing import Smoother
+    from tsm_edge.specs import SmoothingSpec
+
+    monkeypatch.setattr(
+        gesture_events, "GRID", {"window_s": (0.5,), "hysteresis_s": (0.1,), "threshold": (0.6, 0.9)}
+    )
+    done = CliRunner().invoke(gesture_events.main, [str(weights), "--streams", "1", "--gestures", "1"])
+    assert done.exit_code == 0, done.output
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("| 5 ", "| 7 ", "| 12 ", "| all "))]
+    assert len(rows) == 4 * 2 + 4
+    # What the runtime announces of these logits, it announces here.
+    spec = initial_model("random", LABELS, name="s", model="mobilenetv2-0.5", image_size=32)[0].spec
+    rules = SmoothingSpec(window=64, hysteresis=1, threshold=0.5, background=LABELS[:2])
+    logits = np.zeros((6, len(LABELS)), np.float32)
+    logits[2:, 4] = 9.0
+    shown = gesture_events.Logits(tuple(np.arange(6) / 6), logits, (), 1.0)
+    result = gesture_events.replayed(spec, rules, [shown])
+    (false,) = result.false
+    assert (false.label, round(false.time_s * 6)) == (LABELS[4], 2)
+    smoother = Smoother(dataclasses.replace(spec, smoothing=rules))
+    assert smoother.gesture(smoother.advance(smoother.initial_state(), logits[2])) == LABELS[4]
