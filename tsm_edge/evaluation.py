@@ -89,6 +89,7 @@ def evaluate(
     protocol: str = "1clip-center",
     num_segments: Sequence[int] = (8,),
     weights: Sequence[float] = (),
+    groups: Path | None = None,
     split: Split = "auto",
     strict: bool = False,
     workers: int = 0,
@@ -103,6 +104,7 @@ def evaluate(
         protocol: See `tsm_edge.export.evaluation.protocols`.
         num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
         weights: Each network's weight in the average; equal ones by default.
+        groups: A csv of what classes have in common, see `tsm_edge.export.evaluation.class_groups`.
         split: The part of the data set; "auto" takes its validation part, or all where it has none.
         strict: Stop at clips that cannot be used instead of leaving them out.
         workers: Processes that read clips.
@@ -129,6 +131,7 @@ def evaluate(
         chosen,
         num_segments=num_segments,
         weights=weights,
+        groups=groups,
         workers=workers,
         on_clip=on_clip,
     )

@@ -43,11 +43,21 @@ class Clip:
         path: A video, or a folder of pictures.
         label: Class index.
         num_frames: How many frames it has, at least 2.
+        first_frame: Where it begins in a longer recording; None if the recording is the clip.
     """
 
     path: Path
     label: int
     num_frames: int
+    first_frame: int | None = None
+
+    def frames(self, indices: Sequence[int] | None = None) -> Sequence[int] | None:
+        """Frame numbers of the recording for those of the clip, all by default; beyond its end its last."""
+        if self.first_frame is None:
+            return indices
+        last = self.num_frames - 1
+        wanted = range(self.num_frames) if indices is None else indices
+        return [self.first_frame + min(int(index), last) for index in wanted]
 
 
 def is_clip(path: Path) -> bool:

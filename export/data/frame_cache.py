@@ -44,7 +44,7 @@ class FrameCache:
         if self._flow is not None:
             return self._stacks(clip, indices, self._flow)
         if self._directory is None or clip.path.is_dir():
-            return read_frames(clip.path, indices, short_side=self._short_side)
+            return read_frames(clip.path, clip.frames(indices), short_side=self._short_side)
         frames = self._copy(clip, self._directory)
         return frames[np.minimum(indices, len(frames) - 1)]
 
@@ -52,7 +52,7 @@ class FrameCache:
         fields = stacked_fields(starts, flow.num_fields, last=clip.num_frames - 2)
         if self._directory is None:
             distinct, places = np.unique(fields, return_inverse=True)
-            values = read_flow(clip.path, distinct.tolist(), flow, short_side=self._short_side)
+            values = self._fields(clip, distinct.tolist(), flow)
             found = values[places.reshape(fields.shape)]
         else:
             found = self._copy(clip, self._directory)[fields]
@@ -72,8 +72,13 @@ class FrameCache:
 
     def _make(self, clip: Clip) -> UInt8Array:
         if self._flow is None:
-            return read_frames(clip.path, short_side=self._short_side)
-        return read_flow(clip.path, range(clip.num_frames - 1), self._flow, short_side=self._short_side)
+            return read_frames(clip.path, clip.frames(), short_side=self._short_side)
+        return self._fields(clip, range(clip.num_frames - 1), self._flow)
+
+    def _fields(self, clip: Clip, fields: Sequence[int], flow: FlowSpec) -> UInt8Array:
+        begin = clip.first_frame or 0
+        numbers = [begin + field for field in fields]
+        return read_flow(clip.path, numbers, flow, short_side=self._short_side)
 
     def _key(self, clip: Clip) -> str:
         """Another file under the same name gets a copy of its own, and so does another way to compute flow."""
@@ -81,6 +86,7 @@ class FrameCache:
         text = "\0".join(
             [str(clip.path.resolve()), *map(_version, files), str(self._short_side)]
             + ([] if self._flow is None else [f"{astuple(self._flow)}"])
+            + ([] if clip.first_frame is None else [f"{clip.first_frame} {clip.num_frames}"])
         )
         return sha256(text.encode()).hexdigest()[:32]
 

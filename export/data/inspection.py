@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 from tsm_edge.export.data.clips import VIDEO_SUFFIXES, Clip, count_video_frames, picture_paths
 from tsm_edge.export.data.listing import Entry
@@ -61,7 +62,20 @@ def _inspect_one(entry: Entry, index: dict[str, int], num_classes: int) -> Clip 
     num_frames, reason = _count(entry)
     if reason:
         return Problem(entry=entry, reason=reason)
+    if entry.first_frame is not None and entry.num_frames is not None:
+        return _segment(entry, label, num_frames)
     return Clip(path=entry.path, label=label, num_frames=num_frames)
+
+
+def _segment(entry: Entry, label: int, num_recorded: int) -> Clip | Problem:
+    """A part of a recording that has `num_recorded` frames."""
+    first, count = entry.first_frame or 0, entry.num_frames or 0
+    if count < MIN_FRAMES:
+        return Problem(entry=entry, reason="has one frame; two are the least" if count else "has no frames")
+    if first + count > num_recorded:
+        reason = f"ends at frame {first + count} of a recording of {num_recorded}"
+        return Problem(entry=entry, reason=reason)
+    return Clip(path=entry.path, label=label, num_frames=count, first_frame=first)
 
 
 def _count(entry: Entry) -> tuple[int, str]:
@@ -86,9 +100,15 @@ def _count_pictures(entry: Entry) -> tuple[int, str]:
         broken = pictures[0]
     if broken is not None:
         return 0, f"{broken.name} cannot be decoded"
-    if entry.num_frames is not None and len(pictures) < entry.num_frames:
+    if entry.first_frame is None and entry.num_frames is not None and len(pictures) < entry.num_frames:
         return len(pictures), f"has {len(pictures)} of the {entry.num_frames} pictures that the list tells"
     return len(pictures), ""
+
+
+@lru_cache(maxsize=10_000)
+def _decoded_frames(path: Path, _modified: int) -> int:
+    """Counted once for all parts of a recording that a list names."""
+    return count_video_frames(path)
 
 
 def _count_video(entry: Entry) -> tuple[int, str]:
@@ -97,5 +117,5 @@ def _count_video(entry: Entry) -> tuple[int, str]:
         return 0, "is neither a video nor a folder of pictures"
     if entry.path.stat().st_size == 0:
         return 0, "is an empty file"
-    count = count_video_frames(entry.path)
+    count = _decoded_frames(entry.path, entry.path.stat().st_mtime_ns)
     return count, "" if count else "cannot be decoded"

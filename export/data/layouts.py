@@ -6,6 +6,7 @@
 | Jester, Something-Something V1 | *labels.csv with one label a line, *train.csv and *validation.csv with `id;label` |
 | Something-Something V2 | *labels.json, *train.json and *validation.json |
 | list files | lines `path num_frames label`, as train_videofolder.txt; category.txt names the classes |
+| Assembly101 | lines `path start num_frames label`, parts of longer recordings; category.txt names the classes |
 
 Lists may lie in DATA or in a folder below; the clips in DATA, beside the lists or one folder below.
 """

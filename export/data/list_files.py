@@ -43,7 +43,10 @@ def read_json_layout(data: Path, only: Path | None = None) -> Listing | None:
 
 
 def read_list_layout(data: Path, only: Path | None = None) -> Listing | None:
-    """Lists of the published code: lines `path num_frames label`; category.txt names the classes."""
+    """Lists of the published code, `path num_frames label`, or of Assembly101's, `path start num_frames label`.
+
+    category.txt names the classes.
+    """
     lists = _part_files(data, ".txt", only, lambda path: _list_line(_head(path)) is not None)
     if not lists:
         return None
@@ -83,8 +86,14 @@ def _list_entries(path: Path, part: Part | None, data: Path) -> Iterator[Entry]:
         if fields is None:
             raise DataError(f"{origin}: {line.strip()[:60]!r} is not `path num_frames label`")
         name, num_frames, label = fields
-        clip = _clip_path(name, path, data)
-        yield Entry(path=clip, label=label, num_frames=num_frames, part=part, origin=origin)
+        clip, first = _clip_path(name, path, data), None
+        segment = name.rsplit(maxsplit=1)
+        # `path start num_frames label`, unless the number belongs to the path; starts count from 1.
+        if len(segment) == 2 and segment[1].isdecimal() and int(segment[1]) > 0 and not clip.exists():
+            clip, first = _clip_path(segment[0], path, data), int(segment[1]) - 1
+        yield Entry(
+            path=clip, label=label, num_frames=num_frames, first_frame=first, part=part, origin=origin
+        )
 
 
 def _list_line(line: str) -> tuple[str, int, int] | None:

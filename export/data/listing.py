@@ -17,6 +17,7 @@ class Entry:
         path: Where it should lie, without a video's ending where the data set does not tell it.
         label: The class's name, or its index as the list gives it.
         num_frames: What the list says, to see that no frame is missing; None where it does not.
+        first_frame: Where the clip begins in a longer recording, from 0; None if the recording is the clip.
         part: Which part it is in; None if the data set has no parts.
         origin: The file and line that name it, for messages.
     """
@@ -24,6 +25,7 @@ class Entry:
     path: Path
     label: str | int
     num_frames: int | None = None
+    first_frame: int | None = None
     part: Part | None = None
     origin: str = ""
 

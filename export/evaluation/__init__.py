@@ -1,7 +1,7 @@
 """Evaluation: clips under the published protocols, and streams as networks are used."""
 
 from tsm_edge.export.evaluation.clip_evaluation import evaluate_clips
-from tsm_edge.export.evaluation.clip_results import ClassResult, ClipEvaluation, MemberResult
+from tsm_edge.export.evaluation.clip_results import ClassResult, ClipEvaluation, GroupResult, MemberResult
 from tsm_edge.export.evaluation.confusion_plot import write_confusion_plot
 from tsm_edge.export.evaluation.protocols import PROTOCOLS, ClipProtocol, clip_protocol
 from tsm_edge.export.evaluation.scorers import ModelScorer, Scorer, StreamScorer
@@ -12,6 +12,7 @@ __all__ = [
     "ClassResult",
     "ClipEvaluation",
     "ClipProtocol",
+    "GroupResult",
     "MemberResult",
     "ModelScorer",
     "Scorer",

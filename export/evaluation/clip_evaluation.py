@@ -1,15 +1,17 @@
 """Clips through one network or several, and how many were right."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from tsm_edge.errors import DataError, UsageError
 from tsm_edge.export.data.clips import Clip
 from tsm_edge.export.data.optical_flow import check_flow_method
+from tsm_edge.export.evaluation.class_groups import group_result, read_class_groups
 from tsm_edge.export.evaluation.clip_results import ClipEvaluation, MemberResult, summarise, top
 from tsm_edge.export.evaluation.clip_scores import clip_scores
-from tsm_edge.export.evaluation.fusion import fused, weight_parts
+from tsm_edge.export.evaluation.fusion import fused, probabilities, weight_parts
 from tsm_edge.export.evaluation.protocols import ClipProtocol
 from tsm_edge.export.evaluation.scorers import Scorer
 from tsm_edge.labels import numbered_labels
@@ -27,6 +29,7 @@ def evaluate_clips(
     *,
     num_segments: Sequence[int] = (8,),
     weights: Sequence[float] = (),
+    groups: Path | None = None,
     workers: int = 0,
     on_clip: Callable[[int], None] = lambda _: None,
 ) -> ClipEvaluation:
@@ -39,6 +42,7 @@ def evaluate_clips(
         protocol: How to look.
         num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
         weights: Each network's weight in the average, above 0; equal ones by default.
+        groups: What classes have in common, see `read_class_groups`.
         workers: Processes that read clips.
         on_clip: Called with 1 for every clip.
 
@@ -55,10 +59,13 @@ def evaluate_clips(
         raise DataError("there are no clips to evaluate on")
     frames = _one_each(num_segments, len(scorers))
     parts = weight_parts(weights, len(scorers))
+    grouped = read_class_groups(groups, first.spec.labels) if groups is not None else ()
     scores = clip_scores(scorers, clips, protocol, frames, workers, on_clip)
     truth = np.array([index[clip.label] for clip in clips])
+    combined = fused(scores, parts)
+    shares = combined if len(scorers) > 1 else probabilities(combined)
     return summarise(
-        fused(scores, parts),
+        combined,
         truth,
         first.spec.labels,
         models=tuple(scorer.name for scorer in scorers),
@@ -77,6 +84,7 @@ def evaluate_clips(
             for i, scorer in enumerate(scorers)
             if len(scorers) > 1
         ),
+        groups=tuple(group_result(each, shares, truth) for each in grouped),
     )
 
 

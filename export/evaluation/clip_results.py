@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tsm_edge.specs import Modality
 
-__all__ = ["ClassResult", "ClipEvaluation", "MemberResult", "summarise", "top"]
+__all__ = ["ClassResult", "ClipEvaluation", "GroupResult", "MemberResult", "summarise", "top"]
 
 Float32Array = npt.NDArray[np.float32]
 Int64Array = npt.NDArray[np.int64]
@@ -55,6 +55,23 @@ class MemberResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupResult:
+    """What classes have in common, such as the verb of an action.
+
+    Attributes:
+        name: Such as "verb".
+        num_groups: How many there are.
+        top1: Part of the clips whose group had the largest sum of probabilities.
+        top5: Part of them whose group was among the best five.
+    """
+
+    name: str
+    num_groups: int
+    top1: float
+    top5: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClipEvaluation:
     """How a network, or several together, did.
 
@@ -69,6 +86,7 @@ class ClipEvaluation:
         confusion: Row i counts what clips of class i were taken for.
         weights_note: What reports say about the weights, such as "untrained weights".
         members: Each network by itself, where there are several.
+        groups: What classes have in common, where that was asked for.
     """
 
     models: tuple[str, ...]
@@ -81,6 +99,7 @@ class ClipEvaluation:
     confusion: tuple[tuple[int, ...], ...]
     weights_note: str = ""
     members: tuple[MemberResult, ...] = ()
+    groups: tuple[GroupResult, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -98,6 +117,7 @@ def summarise(
     num_segments: tuple[int, ...],
     weights_note: str = "",
     members: tuple[MemberResult, ...] = (),
+    groups: tuple[GroupResult, ...] = (),
 ) -> ClipEvaluation:
     """Counts from scores (N, num_classes) and class indices (N,)."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
@@ -113,6 +133,7 @@ def summarise(
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         weights_note=weights_note,
         members=members,
+        groups=groups,
     )
 
 

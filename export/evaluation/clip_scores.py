@@ -42,7 +42,7 @@ class _Views(Dataset[tuple[Tensor, int]]):
         # Read once what several rows share.
         distinct = sorted({index for row in rows for index in row})
         if flow is None:
-            frames = read_frames(clip.path, distinct)
+            frames = read_frames(clip.path, clip.frames(distinct))
         else:
             frames = FrameCache(None, self._preprocess.resize_short_side, flow).read(clip, distinct)
         views = [

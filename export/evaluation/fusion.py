@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tsm_edge.errors import UsageError
 
-__all__ = ["fused", "weight_parts"]
+__all__ = ["fused", "probabilities", "weight_parts"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -23,7 +23,7 @@ def fused(scores: Float32Array, parts: Sequence[float]) -> Float32Array:
     """
     average: Float32Array = scores[0]
     if len(scores) > 1:
-        average = np.tensordot(np.asarray(parts, np.float32), _softmax(scores), 1)
+        average = np.tensordot(np.asarray(parts, np.float32), probabilities(scores), 1)
     return average
 
 
@@ -41,7 +41,8 @@ def weight_parts(weights: Sequence[float], num_scorers: int) -> tuple[float, ...
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def _softmax(logits: Float32Array) -> Float32Array:
+def probabilities(logits: Float32Array) -> Float32Array:
+    """Softmax over the last axis."""
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
-    probabilities: Float32Array = exponentials / exponentials.sum(-1, keepdims=True)
-    return probabilities
+    parts: Float32Array = exponentials / exponentials.sum(-1, keepdims=True)
+    return parts

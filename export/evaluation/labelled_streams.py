@@ -98,7 +98,16 @@ def labelled_videos(data: Path) -> tuple[LabelledStream, ...]:
 def joined_clips(
     clips: Sequence[Clip], labels: tuple[str, ...], background: tuple[str, ...], seed: int
 ) -> LabelledStream:
-    """All clips one after another, shuffled by `seed`; each is an event unless its label is background."""
+    """All clips one after another, shuffled by `seed`; each is an event unless its label is background.
+
+    Raises:
+        DataError: Clips that are parts of longer recordings, which are no streams by themselves.
+    """
+    if any(clip.first_frame is not None for clip in clips):
+        raise DataError(
+            "the data lists parts of recordings; for --protocol stream give a folder of videos, each beside a csv of "
+            "its name with lines `start_s;end_s;label`"
+        )
     events: list[TrueEvent] = []
     paths: list[Path] = []
     start_s = 0.0

@@ -215,7 +215,9 @@ def _identity(
     """All that decides what is learned, as plain values."""
     clips = sha256()
     for clip in (*training, None, *validation):
-        clips.update(f"{clip and (clip.path.resolve(), clip.label, clip.num_frames)}\n".encode())
+        clips.update(
+            f"{clip and (clip.path.resolve(), clip.label, clip.num_frames, *_segment(clip))}\n".encode()
+        )
     spec = network.spec
     return {
         "options": asdict(replace(options, workers=None)),
@@ -224,6 +226,10 @@ def _identity(
         "network": f"{spec.architecture} {spec.width_mult:g}, {words}",
         "processes": process.world_size,
     }
+
+
+def _segment(clip: Clip) -> tuple[int, ...]:
+    return () if clip.first_frame is None else (clip.first_frame,)
 
 
 def _resumed(path: Path, identity: dict[str, Any]) -> dict[str, Any]:

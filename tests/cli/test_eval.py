@@ -70,6 +70,13 @@ def test_two_streams_are_told_alone_and_together(clips, checkpoint, flow_checkpo
     assert [(each["modality"], each["num_segments"]) for each in members] == [("rgb", 4), ("flow", 2)]
 
 
+def test_what_classes_have_in_common_is_told(clips, checkpoint, tmp_path):
+    groups = tmp_path / "groups.csv"
+    groups.write_text("action_cls,axis_cls\nleft,across\nright,across\n")
+    shown = run(checkpoint, clips, "--groups", groups).stdout
+    assert "axis      top-1 100.0%, top-5 100.0% of 1 groups of classes" in shown
+
+
 def test_streams_at_several_rates_and_losses(clips, checkpoint):
     options = [
         "--threads",
@@ -104,7 +111,7 @@ def test_streams_at_several_rates_and_losses(clips, checkpoint):
         (
             ["MODEL", "CLIPS", "--protocol", "stream", "--weight", "1"],
             UsageError,
-            "belongs to several models",
+            "belong to clips, not to --protocol stream",
         ),
         (["MODEL", "CLIPS", "--weight", "1", "--weight", "2"], UsageError, "weights 1, 2 for 1 networks"),
         (["FLOW", "CLIPS", "--protocol", "stream"], UsageError, "sees optical flow, of whole clips"),

@@ -46,6 +46,12 @@ data's clips one after another.
     help="A model's weight in the average; once for each.  [default: equal]",
 )
 @click.option(
+    "--groups",
+    type=PATH,
+    metavar="CSV",
+    help="What classes have in common, such as verbs: action_cls,verb_cls,... by label.",
+)
+@click.option(
     "--flow-method",
     type=click.Choice(["dis", "tvl1"]),
     help="For models on optical flow.  [default: what each learned with]",
@@ -85,6 +91,7 @@ def command(
     protocol: str,
     num_segments: tuple[int, ...],
     weights: tuple[float, ...],
+    groups: Path | None,
     flow_method: "FlowMethod | None",
     split: "Split",
     fps: tuple[float, ...],
@@ -108,8 +115,8 @@ def command(
 
     if protocol == "stream" and (len(models) > 1 or plot_path):
         raise UsageError("the stream protocol takes one model and draws no confusion matrix")
-    if protocol == "stream" and weights:
-        raise UsageError("--weight belongs to several models, the stream protocol takes one")
+    if protocol == "stream" and (weights or groups):
+        raise UsageError("--weight and --groups belong to clips, not to --protocol stream")
     if protocol != "stream" and (fps or drop):
         raise UsageError("--fps and --drop belong to --protocol stream")
     if plot_path:
@@ -140,6 +147,7 @@ def command(
             protocol=protocol,
             num_segments=num_segments,
             weights=weights,
+            groups=groups,
             split=split,
             strict=strict,
             workers=workers,
@@ -211,6 +219,10 @@ def _show(result: "ClipEvaluation", skipped: list[str], *, is_all: bool, plot_pa
         )
     click.echo(f"top-1     {result.top1:.1%} of {result.num_clips} clips")
     click.echo(f"top-5     {result.top5:.1%}")
+    for group in result.groups:
+        click.echo(
+            f"{group.name:<9} top-1 {group.top1:.1%}, top-5 {group.top5:.1%} of {group.num_groups} groups of classes"
+        )
     if is_all:
         click.echo("note      all clips of the data; those that the network learned from say little")
     if plot_path:
