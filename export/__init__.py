@@ -11,13 +11,12 @@ from tsm_edge.errors import MissingDependencyError
 if TYPE_CHECKING:
     from tsm_edge.export.build import STAGES, CompileReport, compile_bundle, default_output
     from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
-    from tsm_edge.export.model_choice import open_model
+    from tsm_edge.export.model_choice import default_model, open_model
     from tsm_edge.export.models import (
         MODELS,
         ClipModel,
         StreamingModel,
         build_model,
-        default_model,
         shift_offline,
         shift_online,
         shift_streaming,
@@ -57,13 +56,12 @@ __all__ = [
 _MODULES = {
     "tsm_edge.export.build": ("STAGES", "CompileReport", "compile_bundle", "default_output"),
     "tsm_edge.export.checkpoint": ("load_checkpoint", "save_checkpoint"),
-    "tsm_edge.export.model_choice": ("open_model",),
+    "tsm_edge.export.model_choice": ("default_model", "open_model"),
     "tsm_edge.export.models": (
         "MODELS",
         "ClipModel",
         "StreamingModel",
         "build_model",
-        "default_model",
         "shift_offline",
         "shift_online",
         "shift_streaming",

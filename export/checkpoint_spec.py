@@ -44,8 +44,10 @@ def with_image_size(spec: ModelSpec, image_size: int) -> ModelSpec:
     Raises:
         UsageError: The size is not a multiple of 16, too small or too large.
     """
-    resized = _rebuilt(spec, image_size)
-    return replace(spec, state=resized.state, preprocess=resized.preprocess)
+    old = spec.preprocess
+    short_side = round(image_size * old.resize_short_side / old.crop_size)
+    preprocess = replace(old, resize_short_side=short_side, crop_size=image_size)
+    return replace(spec, state=_rebuilt(spec, image_size).state, preprocess=preprocess)
 
 
 def with_flow_method(spec: ModelSpec, method: FlowMethod) -> ModelSpec:

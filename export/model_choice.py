@@ -1,15 +1,29 @@
 """The network that a command works on: named, or read from a checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import load_checkpoint
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE, DEFAULT_MODEL, build_model
+from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE, DEFAULT_WEIGHTS, build_model
 from tsm_edge.labels import dataset_labels, read_labels
 from tsm_edge.published import PUBLISHED, fetched_path
 
-__all__ = ["open_model"]
+__all__ = ["default_model", "open_model"]
+
+
+def default_model(labels: Sequence[str] | None = None, image_size: int | None = None) -> ClipModel:
+    """The gesture recogniser that comes with the package: online TSM MobileNetV2 at 224 pixels, in evaluation mode.
+
+    Args:
+        labels: Other names for its classes, in their order.
+        image_size: Height and width of a frame, a multiple of 16; it was trained for 224.
+
+    Raises:
+        UsageError: Another number of labels than classes, or a size that does not fit.
+    """
+    return load_checkpoint(DEFAULT_WEIGHTS, labels=labels, image_size=image_size)
 
 
 def open_model(
@@ -18,7 +32,7 @@ def open_model(
     labels: str | Path | None = None,
     image_size: int | None = None,
 ) -> ClipModel:
-    """The checkpoint's network, or the named one with random weights; the default model if neither is given.
+    """The checkpoint's network, or the named one with random weights; the trained default model if neither is given.
 
     Args:
         name: A key of `MODELS`.
@@ -41,4 +55,6 @@ def open_model(
         if entry is not None:
             checkpoint, known = fetched_path(entry), known or dataset_labels(entry.dataset)
         return load_checkpoint(checkpoint, labels=known, image_size=image_size)
-    return build_model(name or DEFAULT_MODEL, labels=known, image_size=image_size or DEFAULT_IMAGE_SIZE)
+    if name is None:
+        return default_model(known, image_size)
+    return build_model(name, labels=known, image_size=image_size or DEFAULT_IMAGE_SIZE)

@@ -77,10 +77,11 @@ def compiled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It is the host bundle as a user's cache would hold it, were the default model that small.
     """
-    import tsm_edge.export.models as models
+    import tsm_edge.export.model_choice as model_choice
     from tsm_edge.cache import host_bundle
+    from tsm_edge.export import build_model
 
-    small = models.build_model("mobilenetv2-0.5", image_size=32)
+    small = build_model("mobilenetv2-0.5", image_size=32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "default_model", lambda: small)
+        patch.setattr(model_choice, "default_model", lambda: small)
         return host_bundle(directory=tmp_path_factory.mktemp("cache"))

@@ -6,7 +6,6 @@ from tsm_edge.export.models.registry import (
     ModelEntry,
     build_backbone,
     build_model,
-    default_model,
     make_spec,
 )
 from tsm_edge.export.models.temporal_shift import shift_offline, shift_online, shift_streaming
@@ -18,7 +17,6 @@ __all__ = [
     "StreamingModel",
     "build_backbone",
     "build_model",
-    "default_model",
     "make_spec",
     "shift_offline",
     "shift_online",

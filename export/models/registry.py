@@ -24,13 +24,12 @@ __all__ = [
     "ModelEntry",
     "build_backbone",
     "build_model",
-    "default_model",
     "make_spec",
 ]
 
 DEFAULT_MODEL = "mobilenetv2"
 DEFAULT_IMAGE_SIZE = 224
-# Where the default model's trained weights lie once a version ships some.
+# The default model: docs/default-model.md says how it was trained and how well it does.
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "default.safetensors"
 
 # Networks halve the picture five times, the last time rounding up: 112 is a size that phones are given.
@@ -120,11 +119,6 @@ def build_model(
     backbone = build_backbone(entry.architecture, spec.num_classes, entry.width_mult)
     set_random_weights(backbone, seed=seed)
     return ClipModel(backbone, spec)
-
-
-def default_model() -> ClipModel:
-    """MobileNetV2 at 224 pixels for Jester's 27 gestures; its seeded random weights recognise nothing yet."""
-    return build_model(DEFAULT_MODEL)
 
 
 def make_spec(

@@ -56,8 +56,8 @@ def initial_model(
 
     Args:
         init: "default", "imagenet", "random", a checkpoint that `load_checkpoint` reads, the name of a published one
-            that was fetched, or a torchvision classifier. None takes the default model where its weights are
-            shipped, else random ones.
+            that was fetched, or a torchvision classifier. None takes the default model, or random weights for
+            another `model`.
         labels: One name per class.
         name: What the new network is called.
         model: A key of `MODELS`; None takes the checkpoint's, or the default.
@@ -128,16 +128,9 @@ def _source(init: str | Path | None, model: str | None) -> tuple[Path | None, st
         from tsm_edge.errors import UnknownModelError
 
         raise UnknownModelError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
-    if init == "random" or (
-        init is None and (not DEFAULT_WEIGHTS.is_file() or model not in (None, DEFAULT_MODEL))
-    ):
+    if init == "random" or (init is None and model not in (None, DEFAULT_MODEL)):
         return None, RANDOM
     if init in (None, "default"):
-        if not DEFAULT_WEIGHTS.is_file():
-            raise UsageError(
-                "this version ships no weights of the default model; give --init FILE (a checkpoint), "
-                "--init imagenet or --init random"
-            )
         return DEFAULT_WEIGHTS, "the default model"
     if init == "imagenet":
         return _imagenet_file(model or DEFAULT_MODEL), "ImageNet weights"

@@ -63,7 +63,7 @@ def test_a_network_on_flow_says_what_it_is_for(clips, tmp_path, monkeypatch):
     ("arguments", "error", "words"),
     [
         (["CLIPS", "--output", "m.pth"], UsageError, "its name must end with .safetensors"),
-        (["CLIPS", "--output", "m.safetensors", "--init", "default"], UsageError, "give --init FILE"),
+        (["CLIPS", "--output", "m.safetensors", "--init", "imagenet"], UsageError, "give --init FILE"),
         (
             ["CLIPS", "--output", "m.safetensors", "--init", "absent.pth"],
             CheckpointError,
@@ -75,12 +75,17 @@ def test_a_network_on_flow_says_what_it_is_for(clips, tmp_path, monkeypatch):
             DataError,
             "no data at absent; expected a folder per class",
         ),
-        (["CLIPS", "--output", "m.safetensors", "--freeze-backbone"], UsageError, "keeps random weights"),
+        (
+            ["CLIPS", "--output", "m.safetensors", "--init", "random", "--freeze-backbone"],
+            UsageError,
+            "keeps random weights",
+        ),
         (["EMPTY", "--output", "m.safetensors"], DataError, "has no layout that is known"),
     ],
 )
 def test_mistakes_get_one_line_and_no_file(clips, tmp_path, monkeypatch, arguments, error, words):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "empty").mkdir()
     places = {"CLIPS": str(clips), "EMPTY": str(tmp_path / "empty")}
     done = CliRunner().invoke(command, [places.get(argument, argument) for argument in arguments])

@@ -5,7 +5,9 @@ import torch
 from published_checkpoints import online_demo, published
 
 from tsm_edge.errors import CheckpointError, UnknownModelError, UsageError
-from tsm_edge.export import build_model, open_model
+from tsm_edge.export import build_model, default_model, open_model
+from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS
+from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
 from tsm_edge.labels import JESTER_LABELS, dataset_labels
 from tsm_edge.published import PUBLISHED
 from tsm_edge.published.store import checkpoint_directory, identify
@@ -24,8 +26,27 @@ def test_a_checkpoint_gets_the_labels_of_the_file(mobilenet, tmp_path):
     assert (spec.labels[26], spec.width_mult, spec.trained) == ("sign 26", 0.5, True)
 
 
-def test_the_default_is_the_default_model():
-    assert open_model().spec.name == "mobilenetv2-jester"
+def test_the_default_is_the_trained_default_model():
+    model = open_model()
+    spec = model.spec
+    assert (spec.name, spec.trained, spec.weights_note) == ("mobilenetv2-gestures", True, "")
+    assert set(CORE_LABELS) <= set(spec.labels) <= set(GESTURE_LABELS)
+    assert (spec.input_shape, spec.trained_shift) == ((1, 3, 224, 224), "online")
+    assert set(spec.smoothing.background) == {"No gesture", "Doing other things"}
+    again = default_model().backbone.state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in model.backbone.state_dict().items())
+    assert DEFAULT_WEIGHTS.stat().st_size <= 10e6
+
+
+def test_the_default_model_takes_other_names_and_another_size(tmp_path):
+    labels = [f"sign {i}" for i in range(default_model().spec.num_classes)]
+    (tmp_path / "labels.txt").write_text("\n".join(labels))
+    spec = open_model(labels=tmp_path / "labels.txt", image_size=112).spec
+    assert spec.labels == tuple(labels)
+    assert spec.preprocess == replace(default_model().spec.preprocess, resize_short_side=112, crop_size=112)
+    (tmp_path / "labels.txt").write_text("yes\nno")
+    with pytest.raises(UsageError, match="2 labels for "):
+        open_model(labels=tmp_path / "labels.txt")
 
 
 def test_both_kinds_take_a_size(mobilenet, tmp_path):

@@ -71,7 +71,8 @@ def command(
 ) -> None:
     """Compile a network into a bundle that runs on TARGET without Python or TVM.
 
-    Without --checkpoint the network has seeded random weights, which recognise nothing.
+    Without --model and --checkpoint it is the default model, which reads twelve gestures; a network that --model
+    names has seeded random weights, which recognise nothing.
     """
     from tsm_edge.targets import parse_target
 

@@ -42,7 +42,8 @@ def command(
 ) -> None:
     """Write the streaming view of a network as ONNX, proved against PyTorch.
 
-    Without --checkpoint the network has seeded random weights, which recognise nothing.
+    Without --model and --checkpoint it is the default model, which reads twelve gestures; a network that --model
+    names has seeded random weights, which recognise nothing.
     """
     from tsm_edge.export import export_checked_onnx, open_model
 

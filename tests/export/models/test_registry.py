@@ -1,14 +1,14 @@
 import pytest
 
 from tsm_edge.errors import UnknownModelError, UsageError
-from tsm_edge.export import MODELS, build_model, default_model
+from tsm_edge.export import MODELS, build_model
 from tsm_edge.export.models import build_backbone, make_spec
 from tsm_edge.labels import JESTER_LABELS, JESTER_SMOOTHING
 from tsm_edge.specs import PreprocessSpec, SmoothingSpec
 
 
-def test_default_model_is_untrained_mobilenet_for_jester():
-    spec = default_model().spec
+def test_a_named_network_is_an_untrained_one_for_jester():
+    spec = build_model("mobilenetv2").spec
     assert (spec.name, spec.architecture, spec.width_mult) == ("mobilenetv2-jester", "mobilenetv2", 1.0)
     assert spec.labels == JESTER_LABELS
     assert spec.smoothing == JESTER_SMOOTHING

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tsm_edge.errors import UsageError
-from tsm_edge.export import build_model, save_checkpoint
+from tsm_edge.export import build_model, default_model, save_checkpoint
 from tsm_edge.export.models.mobilenet_v2 import InvertedResidual
 from tsm_edge.export.training.initial_weights import initial_model
 
@@ -54,6 +54,16 @@ def test_torchvisions_mobilenet_is_read(tmp_path):
     assert_equal(backbone_tensors(model), backbone_tensors(ours))
     assert model.backbone.classifier.weight.shape == (3, 1280)
     assert "a new classifier" in words
+
+
+def test_the_default_model_is_where_a_run_starts_that_says_nothing():
+    shipped = default_model().backbone.state_dict()
+    for init in (None, "default"):
+        model, words = initial_model(init, LABELS, name="m", image_size=32)
+        assert words == "the default model, a new classifier"
+        kept = backbone_tensors(model)
+        assert all(torch.equal(kept[name], shipped[name]) for name in kept)
+    assert initial_model(None, LABELS, name="m", model="resnet18", image_size=32)[1] == "random weights"
 
 
 def test_rows_of_known_classes_are_kept_in_their_new_order(tmp_path):

@@ -164,7 +164,11 @@ def test_init_keeps_the_classifier_only_for_the_same_classes(clips, options, tmp
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"init": "default"}, UsageError, "ships no weights of the default model; give --init FILE"),
+        (
+            {"init": "default", "model": "resnet18"},
+            UsageError,
+            "holds a mobilenetv2 of width 1, not resnet18",
+        ),
         ({"init": "imagenet"}, UsageError, r"no ImageNet weights for mobilenetv2 in .*checkpoints; put"),
         ({"model": "vgg"}, UsageError, "unknown model 'vgg'; choose one of"),
         ({"device": "cuda"}, UsageError, "PyTorch finds 0 GPUs here; give --device cpu"),
