@@ -55,7 +55,7 @@ _PLAN = Plan()
     type=float,
     default=_PLAN.coarse_share,
     show_default=True,
-    help="Steps of half the size.",
+    help="Steps of frames made at 112 pixels and enlarged.",
 )
 @click.option(
     "--freeze",

@@ -4,6 +4,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from tsm_edge.export.data.gestures import GestureBatch, GestureGenerator
 from tsm_edge.export.data.gestures.pictures import Pictures
@@ -11,8 +12,10 @@ from tsm_edge.export.data.gestures.pictures import Pictures
 if TYPE_CHECKING:
     from tsm_edge.export.training.gestures.recipe import Plan
 
-__all__ = ["ClipSupply"]
+__all__ = ["ClipSupply", "coarse_size", "gesture_chances"]
 
+_LARGE = 128  # pixels: larger frames are drawn smaller anyhow and enlarged, as most recordings of gestures are
+_COARSE = 112
 _CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
 
@@ -25,10 +28,14 @@ class ClipSupply:
         device: Where clips are made.
         pictures: Packaged photographs and videos, where another machine found them.
         world: What kind of rooms, people and cameras.
+        classes: The class of every gesture, (16,), as `gesture_classes` gives it. See `gesture_chances`.
     """
 
-    def __init__(self, plan: "Plan", device: torch.device, pictures: Pictures | None, world: str) -> None:
+    def __init__(
+        self, plan: "Plan", device: torch.device, pictures: Pictures | None, world: str, classes: Tensor
+    ) -> None:
         self._plan = plan
+        self._chances = gesture_chances(classes.cpu())
         self._steps_at_once = max(1, _CLIPS_AT_ONCE // plan.batch_size) if device.type == "cuda" else 1
         self._made: GestureBatch | None = None
         self._block = -1
@@ -36,7 +43,7 @@ class ClipSupply:
         coarse = (False, True) if plan.coarse_share > 0 else (False,)
         for is_stream, is_coarse in itertools.product((False, True), coarse):
             frames: dict[str, Any] = {"num_frames": 16, "fps": (6, 15)} if is_stream else {"num_frames": 8}
-            size = plan.size // 2 if is_coarse else plan.size
+            size = coarse_size(plan.size) if is_coarse else plan.size
             self._generators[is_stream, is_coarse] = GestureGenerator(
                 world, seed=plan.seed, size=size, device=device, pictures=pictures, **frames
             )
@@ -58,5 +65,27 @@ class ClipSupply:
         count = plan.batch_size * self._steps_at_once
         if is_stream:
             half = max(1, plan.batch_size // 2) * self._steps_at_once
-            return made.clips(_STREAM_CLIPS + block * count, half)
-        return made.clips(block * count, count)
+            return made.clips(_STREAM_CLIPS + block * count, half, self._labels(half, generator))
+        return made.clips(block * count, count, self._labels(count, generator))
+
+    def _labels(self, count: int, generator: torch.Generator) -> Tensor:
+        """What the clips show, (count,), indices into GESTURE_LABELS."""
+        return torch.multinomial(self._chances, count, replacement=True, generator=generator)
+
+
+def coarse_size(size: int) -> int:
+    """Pixels of the frames that are made small and enlarged to `size`."""
+    return _COARSE if size > _LARGE else size // 2
+
+
+def gesture_chances(classes: Tensor) -> Tensor:
+    """How often each gesture is made, (16,), where `classes` holds theirs: every class alike often.
+
+    "Doing other things" is itself half of the time, and else one of the gestures that have no class.
+    """
+    per_class = torch.bincount(classes)[classes]
+    own = torch.ones(len(classes), dtype=torch.bool)
+    for index in range(1, len(classes)):
+        own[index] = bool((classes[:index] != classes[index]).all())
+    share = torch.where(own, 0.5, 0.5 / (per_class - 1).clamp(min=1))
+    return torch.where(per_class > 1, share, 1.0) / (classes.max() + 1)

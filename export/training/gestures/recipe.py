@@ -44,7 +44,7 @@ class Plan:
         label_smoothing: As in cross entropy.
         ema_decay: Of the average that is kept.
         frozen_layers: That many layers in front, of `backbone.features`, stay as they began, norms included.
-        coarse_share: Share of steps whose clips are made at half the size and enlarged, as small recordings look.
+        coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
         stream_share: Share of steps with 16 consecutive frames at 6 to 15 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
         seed: Of clips and weights.
@@ -90,7 +90,7 @@ class GestureTraining:
 
     Args:
         model: The network, on `device`; its classes are some of GESTURE_LABELS. Clips of other gestures are
-            "Doing other things" to it.
+            "Doing other things" to it, no more often than those of another class.
         plan: The settings.
         device: Where clips are made and the network learns.
         pictures: Packaged photographs and videos, where another machine found them.
@@ -105,7 +105,7 @@ class GestureTraining:
         world: str = "train",
     ) -> None:
         self._classes = gesture_classes(model.spec.labels).to(device)
-        self._supply = ClipSupply(plan, device, pictures, world)
+        self._supply = ClipSupply(plan, device, pictures, world, self._classes)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan, self.device, self.step = plan, device, 0
         self._frozen = _front(model.backbone, plan.frozen_layers).requires_grad_(False)

@@ -11,7 +11,7 @@ from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGe
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, score
 from tsm_edge.export.training.gestures.__main__ import main
-from tsm_edge.export.training.gestures.clip_supply import ClipSupply
+from tsm_edge.export.training.gestures.clip_supply import ClipSupply, coarse_size, gesture_chances
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.initial_weights import initial_model
 
@@ -73,7 +73,9 @@ def test_frozen_layers_stay_and_others_learn():
 
 def test_coarse_clips_are_enlarged_to_the_size():
     plan = replace(PLAN, coarse_share=1.0, size=64)
-    assert ClipSupply(plan, CPU, None, "train").batch(0).clips.shape[-1] == 32
+    classes = gesture_classes(GESTURE_LABELS)
+    assert ClipSupply(plan, CPU, None, "train", classes).batch(0).clips.shape[-1] == 32
+    assert coarse_size(112) == 56 and coarse_size(224) == 112
     training = GestureTraining(small_model(), plan, CPU)
     assert all(report.loss < float("inf") for report in reports_of(training))
 
@@ -88,6 +90,16 @@ def test_gestures_without_a_class_are_other_things():
     )
     with pytest.raises(TrainingError, match="'Doing other things' is missing"):
         gesture_classes(("Thumb Up", "Stop Sign"))
+
+
+def test_every_class_is_made_alike_often():
+    torch.testing.assert_close(gesture_chances(gesture_classes(GESTURE_LABELS)), torch.full((16,), 1 / 16))
+    chances = gesture_chances(gesture_classes(CORE_LABELS))
+    torch.testing.assert_close(chances[:11], torch.full((11,), 1 / 11).index_fill(0, torch.tensor(1), 1 / 22))
+    torch.testing.assert_close(chances[11:], torch.full((5,), 1 / 110))
+    plan = replace(PLAN, batch_size=256, stream_share=0.0)
+    made = ClipSupply(plan, CPU, None, "train", gesture_classes(CORE_LABELS)).batch(0).labels
+    assert 8 < (made == 0).sum() < 45 and 8 < (made[:, None] == torch.tensor([1, *range(11, 16)])).sum() < 45
 
 
 def test_heads_learn_what_features_tell():
