@@ -1,6 +1,13 @@
 """Made gesture clips: a person at a webcam with an articulated hand, rendered in torch, batched over clips."""
 
-from tsm_edge.export.data.gestures.labels import CORE_LABELS, DIRECTED_PAIRS, GESTURE_LABELS, gesture_classes
+from tsm_edge.export.data.gestures.labels import (
+    CORE_LABELS,
+    DIRECTED_PAIRS,
+    GESTURE_LABELS,
+    MADE_LABELS,
+    NEW_LABELS,
+    gesture_classes,
+)
 from tsm_edge.export.data.gestures.renderer import (
     DenseLabels,
     GestureBatch,
@@ -14,6 +21,8 @@ __all__ = [
     "CORE_LABELS",
     "DIRECTED_PAIRS",
     "GESTURE_LABELS",
+    "MADE_LABELS",
+    "NEW_LABELS",
     "WORLDS",
     "DenseLabels",
     "GestureBatch",

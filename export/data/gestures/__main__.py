@@ -6,7 +6,7 @@ import click
 
 from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 from tsm_edge.errors import UsageError
-from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
+from tsm_edge.export.data.gestures.labels import GESTURE_LABELS, MADE_LABELS
 from tsm_edge.export.data.gestures.renderer import GestureGenerator
 from tsm_edge.export.data.gestures.sheet import contact_sheet, write_folders, write_sheet
 from tsm_edge.export.data.gestures.stream_files import write_streams
@@ -41,7 +41,13 @@ STREAM_FPS = 24.0
     show_default=True,
     help="How many clips or streams.",
 )
-@click.option("--label", type=click.Choice(GESTURE_LABELS), help="Show one gesture alone on the sheet.")
+@click.option(
+    "--label",
+    "chosen",
+    multiple=True,
+    type=click.Choice(MADE_LABELS),
+    help="Make this gesture alone; give it several times for several. Sheets and clips.",
+)
 @click.option("--world", type=click.Choice(sorted(WORLDS)), default="train", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -55,7 +61,7 @@ STREAM_FPS = 24.0
 )
 @click.option("--size", type=int, default=112, show_default=True, help="Pixels of the square frames.")
 def main(
-    sheet: Path | None, folder: Path | None, stream_folder: Path | None, count: int, label: str | None,
+    sheet: Path | None, folder: Path | None, stream_folder: Path | None, count: int, chosen: tuple[str, ...],
     world: str, seed: int, start: int, frames: int, fps: float | None, size: int,
 ) -> None:  # fmt: skip
     """Make gesture clips: a person at a webcam with an articulated hand."""
@@ -64,11 +70,11 @@ def main(
     rate = (fps, fps) if fps else None
     generator = GestureGenerator(world, seed=seed, num_frames=frames, size=size, fps=rate)
     if sheet:
-        first = GESTURE_LABELS.index(label) if label else None
-        labels = [i % len(GESTURE_LABELS) if first is None else first for i in range(count)]
+        shown = chosen or GESTURE_LABELS
+        labels = [MADE_LABELS.index(shown[i % len(shown)]) for i in range(count)]
         write_sheet(sheet, contact_sheet(generator, labels, start))
     if folder:
-        write_folders(folder, generator, count, start)
+        write_folders(folder, generator, count, start, chosen)
     if stream_folder:
         steady = GestureGenerator(world, seed=seed, size=size, fps=rate or (STREAM_FPS, STREAM_FPS))
         write_streams(stream_folder, steady, count, start)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tsm_edge.export.data.gestures import idling, strokes
-from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
+from tsm_edge.export.data.gestures import idling, poses, strokes
+from tsm_edge.export.data.gestures.labels import MADE_LABELS
 from tsm_edge.export.data.gestures.motion import Motion
 from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
@@ -30,6 +30,19 @@ _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
     "Pushing Hand Away": lambda r, body: strokes.along_view(r, body, away=True),
     "Pulling Hand In": lambda r, body: strokes.along_view(r, body, away=False),
     "Thumb Down": lambda r, body: strokes.thumb(r, body, up=False),
+    "Sliding Two Fingers Left": lambda r, body: strokes.swipe_sideways(
+        r, body, to_left=True, pose=poses.two_fingers
+    ),
+    "Sliding Two Fingers Right": lambda r, body: strokes.swipe_sideways(
+        r, body, to_left=False, pose=poses.two_fingers
+    ),
+    "Sliding Two Fingers Up": lambda r, body: strokes.swipe_upright(
+        r, body, upwards=True, pose=poses.two_fingers
+    ),
+    "Sliding Two Fingers Down": lambda r, body: strokes.swipe_upright(
+        r, body, upwards=False, pose=poses.two_fingers
+    ),
+    "Drumming Fingers": strokes.drum,
 }
 
 
@@ -39,11 +52,11 @@ def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor) -> 
     Args:
         r: The clips' random numbers.
         body: Who moves.
-        labels: Indices into GESTURE_LABELS, (N,), int64.
+        labels: Indices into MADE_LABELS, (N,), int64.
         duration: Seconds that will be seen, from 0.
     """
     parts = []
-    for index, name in enumerate(GESTURE_LABELS):
+    for index, name in enumerate(MADE_LABELS):
         rows = torch.nonzero(labels == index)[:, 0]
         if len(rows):
             parts.append((rows, _SCRIPTS[name](r.rows(rows), body.rows(rows))))

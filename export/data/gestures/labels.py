@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tsm_edge.errors import TrainingError
 
-__all__ = ["CORE_LABELS", "DIRECTED_PAIRS", "GESTURE_LABELS", "gesture_classes"]
+__all__ = ["CORE_LABELS", "DIRECTED_PAIRS", "GESTURE_LABELS", "MADE_LABELS", "NEW_LABELS", "gesture_classes"]
 
 # The first eleven must be learned; the last five join a model only when they reach the same bar.
 GESTURE_LABELS = (
@@ -29,6 +29,16 @@ GESTURE_LABELS = (
     "Thumb Down",
 )
 CORE_LABELS = GESTURE_LABELS[:11]
+
+# Made too, but no class of any model of ours: what training on few clips of new gestures is tried with.
+NEW_LABELS = (
+    "Sliding Two Fingers Left",
+    "Sliding Two Fingers Right",
+    "Sliding Two Fingers Up",
+    "Sliding Two Fingers Down",
+    "Drumming Fingers",
+)
+MADE_LABELS = GESTURE_LABELS + NEW_LABELS
 
 # Pairs that the order of their frames tells apart, and little else.
 DIRECTED_PAIRS = (

@@ -61,7 +61,7 @@ class GestureBatch:
 
     Attributes:
         clips: RGB, (N, T, 3, S, S), uint8.
-        labels: Indices into GESTURE_LABELS, (N,), int64.
+        labels: Indices into MADE_LABELS, (N,), int64.
         dense: Of every frame.
     """
 
@@ -157,7 +157,8 @@ class GestureGenerator:
         Args:
             start: Number of the first, from 0.
             count: How many, at least 1.
-            labels: What they show, (count,); by default each clip's own label, all gestures alike often.
+            labels: What they show, indices into MADE_LABELS, (count,); by default each clip's own label, all of
+                GESTURE_LABELS alike often.
         """
         numbers = torch.arange(start, start + count, device=self.device)
         parts = [

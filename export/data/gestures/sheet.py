@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tsm_edge.errors import OutputError
-from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
+from tsm_edge.export.data.gestures.labels import MADE_LABELS
 from tsm_edge.export.data.gestures.renderer import GestureGenerator
 from tsm_edge.files import directory_written_aside, file_written_aside
 from tsm_edge.opencv import load_opencv
@@ -26,7 +26,7 @@ def contact_sheet(
 
     Args:
         generator: Makes them.
-        labels: What each clip shows, indices into GESTURE_LABELS.
+        labels: What each clip shows, indices into MADE_LABELS.
         start: Number of the first clip.
         columns: Clips side by side.
     """
@@ -35,7 +35,7 @@ def contact_sheet(
     cv2 = load_opencv()
     for strip, label in zip(strips, labels, strict=True):
         cv2.putText(
-            strip, GESTURE_LABELS[label], (2, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, _YELLOW, 1, cv2.LINE_AA
+            strip, MADE_LABELS[label], (2, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, _YELLOW, 1, cv2.LINE_AA
         )
     rows = -(-len(strips) // columns)
     padded = np.zeros((rows * columns, *strips.shape[1:]), np.uint8)
@@ -63,8 +63,17 @@ def write_sheet(path: Path, sheet: np.ndarray) -> None:
             raise OutputError(f"cannot write {path}; make room or choose another place")
 
 
-def write_folders(folder: Path, generator: GestureGenerator, count: int, start: int = 0) -> None:
-    """Write clips as folder/LABEL/NUMBER/00001.jpg and so on; each clip shows its own label.
+def write_folders(
+    folder: Path, generator: GestureGenerator, count: int, start: int = 0, chosen: Sequence[str] = ()
+) -> None:
+    """Write clips as folder/LABEL/NUMBER/00001.jpg and so on.
+
+    Args:
+        folder: Where they appear together when all are written.
+        generator: Makes them.
+        count: How many clips.
+        start: Number of the first.
+        chosen: What they show in turn, some of MADE_LABELS; by default each clip's own label.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
@@ -72,11 +81,16 @@ def write_folders(folder: Path, generator: GestureGenerator, count: int, start: 
     cv2 = load_opencv()
     with directory_written_aside(folder, marker="gestures.txt") as aside:
         for first in range(start, start + count, _AT_ONCE):
-            batch = generator.clips(first, min(_AT_ONCE, start + count - first))
+            numbers = range(first, min(first + _AT_ONCE, start + count))
+            shown = (
+                [MADE_LABELS.index(chosen[number % len(chosen)]) for number in numbers] if chosen else None
+            )
+            labels = None if shown is None else torch.tensor(shown)
+            batch = generator.clips(first, len(numbers), labels)
             for offset, (clip, label) in enumerate(
                 zip(batch.clips.cpu(), batch.labels.tolist(), strict=True)
             ):
-                place = aside / GESTURE_LABELS[label] / f"{first + offset:06d}"
+                place = aside / MADE_LABELS[label] / f"{first + offset:06d}"
                 place.mkdir(parents=True)
                 for number, frame in enumerate(clip.permute(0, 2, 3, 1).flip(-1).numpy(), start=1):
                     cv2.imwrite(os.fspath(place / f"{number:05d}.jpg"), np.ascontiguousarray(frame))

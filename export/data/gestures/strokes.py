@@ -1,6 +1,7 @@
 """The gestures proper, each as keys of preparation, stroke, hold and retraction; movement.py says in which axes."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,10 +12,23 @@ from tsm_edge.export.data.gestures.movement import Body, holding, perform, ready
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.data.gestures.rotations import about_x, about_y, about_z, compose
 
-__all__ = ["along_view", "rotate", "shake", "stop", "swipe_sideways", "swipe_upright", "thumb", "zoom"]
+__all__ = [
+    "along_view",
+    "drum",
+    "rotate",
+    "shake",
+    "stop",
+    "swipe_sideways",
+    "swipe_upright",
+    "thumb",
+    "zoom",
+]
 
 
-def swipe_sideways(r: ClipRandom, body: Body, to_left: bool) -> Motion:
+MakePose = Callable[[ClipRandom], Tensor]
+
+
+def swipe_sideways(r: ClipRandom, body: Body, to_left: bool, pose: MakePose = poses.opened) -> Motion:
     """The hand crosses the picture level, with some bow; `to_left` is the person's left."""
     # Person's left is the picture's right, which for a right hand is the body's middle: local x falls.
     way = torch.where(body.side > 0, -1.0, 1.0) * (1.0 if to_left else -1.0)
@@ -28,9 +42,9 @@ def swipe_sideways(r: ClipRandom, body: Body, to_left: bool) -> Motion:
     lean = r.uniform(0, 50) * r.uniform(0.4, 1.0)
     bow, level, lift = r.uniform(-8, 40), r.normal(0.05), r.normal(0.04)
     flat = torch.where(r.chance(0.25), r.uniform(20, 55), zeros(body))  # forearm level, fingers to the middle
-    pose = poses.opened(r)
+    fingers = pose(r)
     ready = ready_to_go(r, body)
-    a = ready.but(x=start, y=body.y + level, turn=turn_of(-way * lean - flat, bow, yaw), pose=pose)
+    a = ready.but(x=start, y=body.y + level, turn=turn_of(-way * lean - flat, bow, yaw), pose=fingers)
     b_turn = turn_of(way * lean * r.uniform(0.5, 1.3) - flat, bow + r.normal(12), yaw + r.normal(18))
     b = a.but(x=end, y=a.y + lift, turn=b_turn)
     arc = a.but(
@@ -43,7 +57,7 @@ def swipe_sideways(r: ClipRandom, body: Body, to_left: bool) -> Motion:
     return perform(r, body, strokes, a, holding(r, 0.7, 0.6))
 
 
-def swipe_upright(r: ClipRandom, body: Body, upwards: bool) -> Motion:
+def swipe_upright(r: ClipRandom, body: Body, upwards: bool, pose: MakePose = poses.opened) -> Motion:
     """Up: from low with the palm up the hand flips upright. Down: the way back, or as one waves down."""
     reach = r.uniform(0.22, 0.45)
     # Up: the palm looks up, then to the body. Down: mostly the palm to the camera, then down; some make Up backwards.
@@ -52,8 +66,8 @@ def swipe_upright(r: ClipRandom, body: Body, upwards: bool) -> Motion:
     low_pitch, high_pitch = r.uniform(45, 100), r.uniform(-25, 22)
     roll = torch.where(r.chance(0.3), r.uniform(-60, 60), r.normal(10))
     x = body.x * r.uniform(0.3, 1.0)
-    pose = poses.opened(r)
-    ready = ready_to_go(r, body).but(pose=pose)
+    fingers = pose(r)
+    ready = ready_to_go(r, body).but(pose=fingers)
     low_y = torch.minimum(body.y + reach * r.uniform(0.5, 0.9), 0.98 + 0.1 * body.length)
     low = ready.but(
         x=x, y=low_y, turn=turn_of(roll, low_pitch, yaw), length=body.length * r.uniform(1.0, 1.12)
@@ -147,6 +161,29 @@ def shake(r: ClipRandom, body: Body) -> Motion:
         going = beat <= count
         key = key.where(going, last)
         strokes.append((key, torch.where(going, period * r.uniform(0.85, 1.15), zeros(body)), 0.8))
+        last = key
+    return perform(r, body, strokes, first, holding(r, 0.5, 0.5))
+
+
+def drum(r: ClipRandom, body: Body) -> Motion:
+    """The fingers of a raised hand beat one after another, as on a table."""
+    count = 3 + r.pick((1, 2, 2, 2, 1, 1))
+    yaw, pitch = r.normal(18), r.uniform(-10, 60)
+    ready = ready_to_go(r, body).but(turn=turn_of(r.normal(10), pitch, yaw))
+    loose = poses.opened(r)
+    period, depth = r.uniform(0.1, 0.22), r.uniform(0.35, 0.7)
+    wave = torch.linspace(0, 2.2, 4, device=r.device)  # one after another, and all of them up again
+    strokes: list[tuple[Key, Tensor, float]] = []
+    last, first = ready, ready
+    for beat in range(8):
+        bends = depth[:, None] * (0.5 + 0.5 * torch.cos(math.pi * beat - wave)) * r.uniform(0.8, 1.1, 1)
+        key = ready.but(pose=torch.cat((bends, loose[:, 4:]), dim=1))
+        if beat == 0:
+            first = last = key
+            continue
+        going = beat <= count
+        key = key.where(going, last)
+        strokes.append((key, torch.where(going, period * r.uniform(0.85, 1.15), zeros(body)), 0.7))
         last = key
     return perform(r, body, strokes, first, holding(r, 0.5, 0.5))
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipSupply", "coarse_size", "gesture_chances"]
 
-_LARGE = 128  # pixels: larger frames are drawn smaller anyhow and enlarged, as most recordings of gestures are
+_LARGE = (
+    128  # pixels: larger frames are drawn smaller anyhow and enlarged, as most recordings of gestures are
+)
 _COARSE = 112
 _CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures import GESTURE_LABELS, MADE_LABELS, GestureGenerator
 
 COUNT = 160
 
@@ -15,7 +15,7 @@ def described(long_clips: GestureGenerator):
 
     def describe(label: str):
         if label not in found:
-            labels = torch.full((COUNT,), GESTURE_LABELS.index(label))
+            labels = torch.full((COUNT,), MADE_LABELS.index(label))
             _, dense = long_clips.describe(1000, COUNT, labels)
             stroke = dense.phase == 2
             kept = stroke.sum(1) >= 2  # at 12 frames a second a few strokes have one frame
@@ -45,6 +45,26 @@ def test_swipes_cross_the_unmirrored_picture(described, label, axis, sign):
     assert len(moved) > 0.8 * COUNT
     assert (moved > 0).float().mean() > 0.97
     assert moved.median() > 0.12
+
+
+@pytest.mark.parametrize(
+    ("label", "axis", "sign"), [("Left", 0, 1), ("Right", 0, -1), ("Up", 1, -1), ("Down", 1, 1)]
+)
+def test_two_fingers_slide_as_hands_swipe(described, label, axis, sign):
+    assert (
+        change(described, f"Sliding Two Fingers {label}", "centre")[:, axis] * sign > 0
+    ).float().mean() > 0.97
+    dense, rows, _, last = described(f"Sliding Two Fingers {label}")
+    assert (dense.flexion[rows, last] > 0.35).all()  # two of four fingers are closed
+
+
+def test_drumming_bends_fingers_in_place(described):
+    dense, rows, first, last = described("Drumming Fingers")
+    assert change(described, "Drumming Fingers", "centre").norm(dim=1).median() < 0.03
+    spread = torch.stack(
+        [dense.flexion[row, a : b + 1].std() for row, a, b in zip(rows, first, last, strict=True)]
+    )
+    assert spread.median() > 0.03
 
 
 def test_both_hands_swipe_to_the_same_side(described):
@@ -106,14 +126,14 @@ def test_shaking_goes_to_and_fro(described):
     assert (turns >= 2).float().mean() > 0.85
 
 
-@pytest.mark.parametrize("label", GESTURE_LABELS[2:])
+@pytest.mark.parametrize("label", MADE_LABELS[2:])
 def test_hands_are_in_the_picture_in_the_middle_of_their_stroke(described, label):
     dense, rows, first, last = described(label)
     middle = (first + last) // 2
     assert dense.presence[rows, middle].mean() > 0.96
 
 
-@pytest.mark.parametrize("label", GESTURE_LABELS[2:])
+@pytest.mark.parametrize("label", MADE_LABELS[2:])
 def test_strokes_lie_inside_the_clip(described, label):
     dense, _, _, _ = described(label)
     assert (dense.phase == 2).any(1).float().mean() > 0.95

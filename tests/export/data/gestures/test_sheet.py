@@ -46,6 +46,15 @@ def test_folders_hold_numbered_pictures_by_label(tmp_path, short_clips):
     assert cv2.imread(str(pictures[0])).shape == (48, 48, 3)
 
 
+def test_folders_of_chosen_gestures_come_in_turn(tmp_path):
+    names = ("Thumb Up", "Drumming Fingers")
+    chosen = [part for name in names for part in ("--label", name)]
+    assert run("--clips", tmp_path / "made", "--count", 4, "--frames", 2, "--size", 48, *chosen) == 0
+    clips = sorted(path for path in (tmp_path / "made").glob("*/*") if path.is_dir())
+    assert [path.parent.name for path in clips] == ["Drumming Fingers"] * 2 + ["Thumb Up"] * 2
+    assert len({path.name for path in clips}) == 4
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path, short_clips):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(OutputError, match="it holds files"):
