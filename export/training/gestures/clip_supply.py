@@ -19,6 +19,7 @@ _LARGE = (
 )
 _COARSE = 112
 _CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
+_STREAM_FPS = (4.0, 10.0)  # streams are read at 5 frames a second or little more, see streaming.py
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
 
 
@@ -44,7 +45,7 @@ class ClipSupply:
         self._generators: dict[tuple[bool, bool], GestureGenerator] = {}
         coarse = (False, True) if plan.coarse_share > 0 else (False,)
         for is_stream, is_coarse in itertools.product((False, True), coarse):
-            frames: dict[str, Any] = {"num_frames": 16, "fps": (6, 15)} if is_stream else {"num_frames": 8}
+            frames: dict[str, Any] = {"num_frames": 16, "fps": _STREAM_FPS} if is_stream else {"num_frames": 8}
             size = coarse_size(plan.size) if is_coarse else plan.size
             self._generators[is_stream, is_coarse] = GestureGenerator(
                 world, seed=plan.seed, size=size, device=device, pictures=pictures, **frames

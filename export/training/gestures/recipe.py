@@ -45,7 +45,7 @@ class Plan:
         ema_decay: Of the average that is kept.
         frozen_layers: That many layers in front, of `backbone.features`, stay as they began, norms included.
         coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
-        stream_share: Share of steps with 16 consecutive frames at 6 to 15 a second, as streams show them, for half the
+        stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
         seed: Of clips and weights.
     """

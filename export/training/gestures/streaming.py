@@ -12,7 +12,7 @@ from tsm_edge.specs import ModelSpec, SmoothingSpec
 
 __all__ = ["MAX_FPS", "SMOOTHING", "for_streams"]
 
-# Most clips that it learns from have some three frames a second, the others 6 to 15. Of 24 a second it reads every
+# Most clips that it learns from have some three frames a second, the others 4 to 10. Of 24 a second it reads every
 # fourth one, of 12 every second one. A first model was right on 0.52 of the frames that end a stroke at 6 frames a
 # second, on 0.37 at 12 and on 0.23 at 24; the first good one on 0.74 at 6, 0.69 at 8 and 0.63 at 12.
 MAX_FPS = 5.0
