@@ -22,6 +22,7 @@ from tsm_edge.specs import ModelSpec, SmoothingSpec
 __all__ = [
     "ClipsRecord",
     "ClipsView",
+    "FewShotRecord",
     "MadeData",
     "Network",
     "StreamsRecord",
@@ -30,6 +31,7 @@ __all__ = [
     "network",
     "provenance",
     "read_clips",
+    "read_few_shot",
     "read_streams",
     "weights_file",
 ]
@@ -197,11 +199,46 @@ class StreamsRecord:
     results: tuple[StreamsResult, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class FewShotRecord:
+    """New gestures learned from few clips with a frozen backbone.
+
+    Attributes:
+        started_at: Local time with offset, ISO 8601.
+        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
+        versions: Package versions by name.
+        data: Clips to learn have twice its seed, clips to ask one more.
+        network: What training started from.
+        num_per_class: Clips of each class that were learned.
+        num_views: How often each was looked at, augmented.
+        num_tests: Other clips, of all classes together.
+        train_seconds: What the user waits for `tsm-edge train`.
+        top1: Part of these that were read right, 0 to 1.
+        classes: Each class by itself.
+    """
+
+    started_at: str
+    commit: str
+    command: str
+    versions: dict[str, str]
+    device: Device
+    data: MadeData
+    network: Network
+    num_per_class: int
+    num_views: int
+    num_tests: int
+    train_seconds: float
+    top1: float
+    classes: tuple[ClassResult, ...]
+
+
 read_clips = partial(read_record, kind=ClipsRecord, content="record of made clips", script="gesture_clips.py")
 
 read_streams = partial(
     read_record, kind=StreamsRecord, content="record of streams", script="gesture_streams.py"
 )
+
+read_few_shot = partial(read_record, kind=FewShotRecord, content="record of few clips", script="few_shot.py")
 
 
 def weights_file(model: str) -> Path:

@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 
-from gesture_record import ClipsRecord, ClipsView, MadeData, Network, StreamsRecord, StreamsResult
+from gesture_record import (
+    ClipsRecord,
+    ClipsView,
+    FewShotRecord,
+    MadeData,
+    Network,
+    StreamsRecord,
+    StreamsResult,
+)
 from markdown_tables import markdown
 
-__all__ = ["clips_table", "streams_table"]
+from tsm_edge.export.evaluation import ClassResult
+
+__all__ = ["clips_table", "few_shot_table", "streams_table"]
 
 _MADE = ("gestures", "other things")
 
@@ -20,6 +30,28 @@ def streams_table(records: Sequence[StreamsRecord]) -> str:
     return "\n\n".join(_streams(record) for record in records)
 
 
+def few_shot_table(records: Sequence[FewShotRecord]) -> str:
+    """One row a class; one table a record."""
+    return "\n\n".join(_few_shot(record) for record in records)
+
+
+def _few_shot(record: FewShotRecord) -> str:
+    caption = (
+        f"{record.top1:.1%} of {record.num_tests} {_made(record.data, 'clips')}, from {record.num_per_class} others of "
+        f"each class, each looked at {record.num_views} times, which took {record.train_seconds:.0f} s. Training "
+        f"started from {_network(record.network)}; {_when(record)}."
+    )
+    return f"{caption}\n\n{_classes(record.classes)}"
+
+
+def _classes(classes: Sequence[ClassResult]) -> str:
+    rows = [
+        [each.label, str(each.num_clips), _percent(each.recall), _percent(each.precision), each.taken_for]
+        for each in classes
+    ]
+    return markdown(["class", "clips", "recall", "precision", "others taken for"], rows)
+
+
 def _clips(record: ClipsRecord) -> str:
     online = record.views[0].network
     caption = (
@@ -32,12 +64,7 @@ def _clips(record: ClipsRecord) -> str:
     pairs = list(record.views[0].pairs)
     header = ["view", "core", "of core", "all", *pairs, "all pairs"]
     views = markdown(header, [_view_row(view, pairs) for view in record.views])
-    rows = [
-        [each.label, str(each.num_clips), _percent(each.recall), _percent(each.precision), each.taken_for]
-        for each in record.classes
-    ]
-    classes = markdown(["class, online", "clips", "recall", "precision", "others taken for"], rows)
-    return f"{caption}\n\n{views}\n\n{classes}"
+    return f"{caption}\n\n{views}\n\n{_classes(record.classes)}"
 
 
 def _view_row(view: ClipsView, pairs: Sequence[str]) -> list[str]:
@@ -98,7 +125,7 @@ def _made(data: MadeData, what: str) -> str:
     return f"made {what} of the world {data.world} (seed {data.seed}{rooms})"
 
 
-def _when(record: ClipsRecord | StreamsRecord) -> str:
+def _when(record: ClipsRecord | StreamsRecord | FewShotRecord) -> str:
     return f"{record.started_at[:10]}, `{record.command}`"
 
 

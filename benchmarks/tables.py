@@ -4,8 +4,8 @@
     python benchmarks/tables.py --check    exit with 1 if one is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips` and `gesture-streams`. Every number
-comes from a file of benchmarks/results; a section without files says so.
+`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-streams`
+and `few-shot`. Every number comes from a file of benchmarks/results; a section without files says so.
 """
 
 import re
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gesture_record import read_clips, read_streams
-from gesture_tables import clips_table, streams_table
+from gesture_record import read_clips, read_few_shot, read_streams
+from gesture_tables import clips_table, few_shot_table, streams_table
 from instruction_record import read_instructions
 from kernels_record import read_kernels
 from markdown_tables import (
@@ -88,6 +88,12 @@ SECTIONS = {
         render=streams_table,
         read=read_streams,
         command="python benchmarks/gesture_streams.py",
+    ),
+    "few-shot": Section(
+        files="gestures-few-shot-*.json",
+        render=few_shot_table,
+        read=read_few_shot,
+        command="python benchmarks/few_shot.py",
     ),
     "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }

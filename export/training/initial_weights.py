@@ -159,11 +159,18 @@ def _check_model(path: Path, found: RecognizedWeights, model: str | None) -> Non
 
 
 def _read_alike(spec: ModelSpec, source: ModelSpec) -> ModelSpec:
-    """`spec` read on streams as the network that it starts from is, where that one has a rate of its own."""
+    """`spec` for the same part of a picture and the same frames of a stream as the network that it starts from.
+
+    Where that one has a rate of its own: others are the published ones, whose ways are `spec`'s.
+    """
     if source.max_fps is None:
         return spec
+    seen, size = source.preprocess, spec.preprocess.crop_size
+    preprocess = replace(
+        spec.preprocess, resize_short_side=round(size * seen.resize_short_side / seen.crop_size)
+    )
     smoothing = replace(source.smoothing, merge=(), ignore=(), background=spec.smoothing.background)
-    return replace(spec, max_fps=source.max_fps, smoothing=smoothing)
+    return replace(spec, preprocess=preprocess, max_fps=source.max_fps, smoothing=smoothing)
 
 
 def _renamed(file: CheckpointFile) -> CheckpointFile:

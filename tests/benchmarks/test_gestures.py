@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export import save_checkpoint
-from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS
+from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, NEW_LABELS
 from tsm_edge.export.evaluation.event_metrics import Announcement, TrueEvent
 from tsm_edge.export.evaluation.stream_evaluation import StreamCondition
 from tsm_edge.export.training.initial_weights import initial_model
@@ -71,6 +71,22 @@ def test_streams_are_shown_under_every_condition(weights, tmp_path, monkeypatch)
     table = streams_table([record])
     assert "| carphone, a real video | 6 |  | 0.0 |" in table
     assert "| made, gestures | 6 | 50% |" in table
+
+
+def test_new_gestures_are_learned_from_few_clips(weights, tmp_path, monkeypatch):
+    import few_shot
+    from gesture_record import read_few_shot
+    from gesture_tables import few_shot_table
+
+    monkeypatch.setattr(few_shot, "NUM_FRAMES", 3)
+    monkeypatch.setattr(few_shot, "SIZE", 32)
+    call(few_shot, weights, "--per-class", 1, "--tests", 2, "--epochs", 1, "--json", tmp_path / "few.json")
+    record = read_few_shot(tmp_path / "few.json")
+    assert (record.num_per_class, record.num_views, record.num_tests) == (1, 1, 10)
+    assert {each.label for each in record.classes} == set(NEW_LABELS)
+    assert record.top1 == pytest.approx(sum(each.recall * 2 for each in record.classes) / 10)
+    assert record.train_seconds > 0
+    assert "| Drumming Fingers | 2 |" in few_shot_table([record])
 
 
 def test_shares_of_right_answers():

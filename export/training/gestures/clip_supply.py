@@ -45,7 +45,9 @@ class ClipSupply:
         self._generators: dict[tuple[bool, bool], GestureGenerator] = {}
         coarse = (False, True) if plan.coarse_share > 0 else (False,)
         for is_stream, is_coarse in itertools.product((False, True), coarse):
-            frames: dict[str, Any] = {"num_frames": 16, "fps": _STREAM_FPS} if is_stream else {"num_frames": 8}
+            frames: dict[str, Any] = (
+                {"num_frames": 16, "fps": _STREAM_FPS} if is_stream else {"num_frames": 8}
+            )
             size = coarse_size(plan.size) if is_coarse else plan.size
             self._generators[is_stream, is_coarse] = GestureGenerator(
                 world, seed=plan.seed, size=size, device=device, pictures=pictures, **frames
