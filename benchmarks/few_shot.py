@@ -1,12 +1,13 @@
 """What do ten clips of each new gesture give? The user's own road on gestures that the default model never saw.
 
-    python benchmarks/few_shot.py [INIT] [--per-class N] [--tests N] [--seed N]
+    python benchmarks/few_shot.py [INIT] [--per-class N] [--tests N] [--whole]
 
 Clips of NEW_LABELS are made in the world `held-out` and written as folders of pictures; `tsm-edge train
---freeze-backbone` learns from some, and the model is asked about others, of other people in other rooms. INIT is what
-training starts from, as in `tsm-edge train --init`: left out, the default model.
+--freeze-backbone`, or with --whole `tsm-edge train` alone, learns from some, and the model is asked about others, of
+other people in other rooms. INIT is a checkpoint to start from: left out, the default model.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,18 +33,20 @@ NUM_FRAMES, FPS, SIZE = 30, 10.0, 224
 @click.option("--per-class", type=click.IntRange(1), default=10, show_default=True, help="Clips to learn.")
 @click.option("--tests", type=click.IntRange(1), default=40, show_default=True, help="Others of each class.")
 @click.option("--epochs", type=click.IntRange(1), help="Views of every clip  [default: as `train` has it]")
+@click.option("--whole", is_flag=True, help="Let all layers learn, not the classifier alone.")
 @click.option("--world", type=click.Choice(sorted(WORLDS)), default="held-out", show_default=True)
 @click.option("--seed", type=int, default=1003, show_default=True, help="Of the clips.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Default: named by the conditions.")
 def main(
-    init: str, per_class: int, tests: int, epochs: int | None, world: str, seed: int, output: Path | None
-) -> None:
+    init: str, per_class: int, tests: int, epochs: int | None, whole: bool, world: str, seed: int,
+    output: Path | None,
+) -> None:  # fmt: skip
     """Learn new gestures from few clips, starting from INIT."""
-    record = measure(weights_file(init), per_class, tests, epochs, world, seed)
-    path = (
-        output
-        or RESULTS / f"gestures-few-shot-{record.network.name}-{record.network.image_size}px-{world}.json"
-    )
+    options = TrainingOptions(freeze_backbone=not whole, epochs=epochs, validation_fraction=0)
+    record = measure(weights_file(init), options, per_class, tests, world, seed)
+    kind = "whole-" if whole else ""
+    start = f"{record.network.name}-{record.network.image_size}px"
+    path = output or RESULTS / f"gestures-few-shot-{kind}{start}-{world}.json"
     write_record(record, path)
     announce(
         f"{record.top1:.1%} of {record.num_tests} clips, learned in {record.train_seconds:.0f} s; wrote {path}"
@@ -51,7 +54,7 @@ def main(
 
 
 def measure(
-    weights: Path, per_class: int, tests: int, epochs: int | None, world: str, seed: int
+    weights: Path, options: TrainingOptions, per_class: int, tests: int, world: str, seed: int
 ) -> FewShotRecord:
     """Make clips, learn and ask.
 
@@ -60,9 +63,7 @@ def measure(
     """
     began = provenance(__file__)
     start = load_checkpoint(weights).spec
-    options = TrainingOptions(
-        freeze_backbone=True, epochs=epochs, validation_fraction=0, image_size=start.preprocess.crop_size
-    )
+    options = replace(options, image_size=start.preprocess.crop_size)
     with TemporaryDirectory() as folder:
         learn, ask = Path(folder) / "learn", Path(folder) / "ask"
         announce("making clips")
@@ -78,6 +79,7 @@ def measure(
         network=network(weights, start),
         num_per_class=per_class,
         num_views=options.num_epochs,
+        freeze_backbone=options.freeze_backbone,
         num_tests=found.num_clips,
         train_seconds=report.seconds,
         top1=found.top1,

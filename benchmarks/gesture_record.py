@@ -201,7 +201,7 @@ class StreamsRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotRecord:
-    """New gestures learned from few clips with a frozen backbone.
+    """New gestures learned from few clips.
 
     Attributes:
         started_at: Local time with offset, ISO 8601.
@@ -211,6 +211,7 @@ class FewShotRecord:
         network: What training started from.
         num_per_class: Clips of each class that were learned.
         num_views: How often each was looked at, augmented.
+        freeze_backbone: Whether the classifier alone learned.
         num_tests: Other clips, of all classes together.
         train_seconds: What the user waits for `tsm-edge train`.
         top1: Part of these that were read right, 0 to 1.
@@ -226,6 +227,7 @@ class FewShotRecord:
     network: Network
     num_per_class: int
     num_views: int
+    freeze_backbone: bool
     num_tests: int
     train_seconds: float
     top1: float

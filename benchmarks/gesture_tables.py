@@ -36,9 +36,10 @@ def few_shot_table(records: Sequence[FewShotRecord]) -> str:
 
 
 def _few_shot(record: FewShotRecord) -> str:
+    learning = "the classifier alone learned" if record.freeze_backbone else "all layers learned"
     caption = (
         f"{record.top1:.1%} of {record.num_tests} {_made(record.data, 'clips')}, from {record.num_per_class} others of "
-        f"each class, each looked at {record.num_views} times, which took {record.train_seconds:.0f} s. Training "
+        f"each class, each looked at {record.num_views} times: {learning}, in {record.train_seconds:.0f} s. Training "
         f"started from {_network(record.network)}; {_when(record)}."
     )
     return f"{caption}\n\n{_classes(record.classes)}"
