@@ -6,6 +6,7 @@ from tsm_edge.export.data.gestures.labels import (
     GESTURE_LABELS,
     MADE_LABELS,
     NEW_LABELS,
+    OTHER,
     gesture_classes,
 )
 from tsm_edge.export.data.gestures.renderer import (
@@ -23,6 +24,7 @@ __all__ = [
     "GESTURE_LABELS",
     "MADE_LABELS",
     "NEW_LABELS",
+    "OTHER",
     "WORLDS",
     "DenseLabels",
     "GestureBatch",

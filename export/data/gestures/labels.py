@@ -7,7 +7,15 @@ from torch import Tensor
 
 from tsm_edge.errors import TrainingError
 
-__all__ = ["CORE_LABELS", "DIRECTED_PAIRS", "GESTURE_LABELS", "MADE_LABELS", "NEW_LABELS", "gesture_classes"]
+__all__ = [
+    "CORE_LABELS",
+    "DIRECTED_PAIRS",
+    "GESTURE_LABELS",
+    "MADE_LABELS",
+    "NEW_LABELS",
+    "OTHER",
+    "gesture_classes",
+]
 
 # The first eleven must be learned; the last five join a model only when they reach the same bar.
 GESTURE_LABELS = (
@@ -47,7 +55,7 @@ DIRECTED_PAIRS = (
     ("Zooming In With Full Hand", "Zooming Out With Full Hand"),
 )
 
-_OTHER = "Doing other things"
+OTHER = "Doing other things"
 
 
 def gesture_classes(labels: Sequence[str]) -> Tensor:
@@ -57,8 +65,8 @@ def gesture_classes(labels: Sequence[str]) -> Tensor:
         TrainingError: A label is none of GESTURE_LABELS, or "Doing other things" is missing.
     """
     unknown = [label for label in labels if label not in GESTURE_LABELS]
-    if unknown or _OTHER not in labels:
-        wrong = f"{unknown[0]!r} is no made gesture" if unknown else f"{_OTHER!r} is missing"
-        raise TrainingError(f"{wrong}; the labels are some of GESTURE_LABELS, {_OTHER!r} among them")
-    other = labels.index(_OTHER)
+    if unknown or OTHER not in labels:
+        wrong = f"{unknown[0]!r} is no made gesture" if unknown else f"{OTHER!r} is missing"
+        raise TrainingError(f"{wrong}; the labels are some of GESTURE_LABELS, {OTHER!r} among them")
+    other = labels.index(OTHER)
     return torch.tensor([labels.index(label) if label in labels else other for label in GESTURE_LABELS])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tsm_edge.export.data.gestures import GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures import GESTURE_LABELS, OTHER, GestureBatch, GestureGenerator
 from tsm_edge.export.data.gestures.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ _LARGE = (
     128  # pixels: larger frames are drawn smaller anyhow and enlarged, as most recordings of gestures are
 )
 _COARSE = 112
+_OTHERS = 3.0  # at 1 a model takes half of them for gestures, at 5 every third gesture for one of them
 _CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
 _STREAM_FPS = (4.0, 10.0)  # streams are read at 5 frames a second or little more, see streaming.py
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
@@ -86,11 +87,12 @@ def coarse_size(size: int) -> int:
 def gesture_chances(classes: Tensor) -> Tensor:
     """How often each gesture is made, (16,), where `classes` holds theirs: every class alike often.
 
-    "Doing other things" is itself half of the time, and else one of the gestures that have no class.
+    "Doing other things" is made as often as three of them, for streams show little else. Half of that is itself, the
+    rest are the gestures that have no class.
     """
-    per_class = torch.bincount(classes)[classes]
-    own = torch.ones(len(classes), dtype=torch.bool)
-    for index in range(1, len(classes)):
-        own[index] = bool((classes[:index] != classes[index]).all())
-    share = torch.where(own, 0.5, 0.5 / (per_class - 1).clamp(min=1))
-    return torch.where(per_class > 1, share, 1.0) / (classes.max() + 1)
+    other = GESTURE_LABELS.index(OTHER)
+    folded = classes == classes[other]
+    chances = torch.ones(len(classes))
+    chances[folded] = _OTHERS / 2 / max(1, int(folded.sum()) - 1)
+    chances[other] = _OTHERS / 2 if folded.sum() > 1 else _OTHERS
+    return chances / chances.sum()

@@ -90,7 +90,7 @@ class GestureTraining:
 
     Args:
         model: The network, on `device`; its classes are some of GESTURE_LABELS. Clips of other gestures are
-            "Doing other things" to it, no more often than those of another class.
+            "Doing other things" to it.
         plan: The settings.
         device: Where clips are made and the network learns.
         pictures: Packaged photographs and videos, where another machine found them.
