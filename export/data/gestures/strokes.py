@@ -147,22 +147,14 @@ def shake(r: ClipRandom, body: Body) -> Motion:
     yaw, pitch = r.normal(18), r.uniform(-12, 20)
     period = r.uniform(0.13, 0.3)
     ready = ready_to_go(r, body).but(pose=poses.opened(r))
-    strokes: list[tuple[Key, Tensor, float]] = []
-    last, first = ready, ready
-    for beat in range(8):
+
+    def key_of(beat: int) -> Key:
         way = 1.0 if beat % 2 else -1.0
         size = r.uniform(0.7, 1.1)
-        key = ready.but(
-            x=ready.x + way * across * size, turn=turn_of(way * lean * size, pitch, yaw + way * twist * size)
-        )
-        if beat == 0:
-            first = last = key
-            continue
-        going = beat <= count
-        key = key.where(going, last)
-        strokes.append((key, torch.where(going, period * r.uniform(0.85, 1.15), zeros(body)), 0.8))
-        last = key
-    return perform(r, body, strokes, first, holding(r, 0.5, 0.5))
+        turn = turn_of(way * lean * size, pitch, yaw + way * twist * size)
+        return ready.but(x=ready.x + way * across * size, turn=turn)
+
+    return _beat(r, body, key_of, count, period, sharpness=0.8)
 
 
 def drum(r: ClipRandom, body: Body) -> Motion:
@@ -173,19 +165,12 @@ def drum(r: ClipRandom, body: Body) -> Motion:
     loose = poses.opened(r)
     period, depth = r.uniform(0.1, 0.22), r.uniform(0.35, 0.7)
     wave = torch.linspace(0, 2.2, 4, device=r.device)  # one after another, and all of them up again
-    strokes: list[tuple[Key, Tensor, float]] = []
-    last, first = ready, ready
-    for beat in range(8):
+
+    def key_of(beat: int) -> Key:
         bends = depth[:, None] * (0.5 + 0.5 * torch.cos(math.pi * beat - wave)) * r.uniform(0.8, 1.1, 1)
-        key = ready.but(pose=torch.cat((bends, loose[:, 4:]), dim=1))
-        if beat == 0:
-            first = last = key
-            continue
-        going = beat <= count
-        key = key.where(going, last)
-        strokes.append((key, torch.where(going, period * r.uniform(0.85, 1.15), zeros(body)), 0.7))
-        last = key
-    return perform(r, body, strokes, first, holding(r, 0.5, 0.5))
+        return ready.but(pose=torch.cat((bends, loose[:, 4:]), dim=1))
+
+    return _beat(r, body, key_of, count, period, sharpness=0.7)
 
 
 def rotate(r: ClipRandom, body: Body, clockwise: bool) -> Motion:
@@ -226,3 +211,16 @@ def along_view(r: ClipRandom, body: Body, away: bool) -> Motion:
     out = out.but(turn=turn_of(r.normal(9), pitch + r.normal(14), yaw + r.normal(8)))
     first, last = (back, out) if away else (out, back)
     return perform(r, body, [(last, r.log_uniform(0.28, 1.0), 0.7)], first, holding(r, 0.9))
+
+
+def _beat(
+    r: ClipRandom, body: Body, key_of: Callable[[int], Key], count: Tensor, period: Tensor, sharpness: float
+) -> Motion:
+    """From one of `key_of`'s keys to the next, `count` times (N,), at most seven, some `period` (N,) seconds each."""
+    first = last = key_of(0)
+    strokes: list[tuple[Key, Tensor, float]] = []
+    for beat in range(1, 8):
+        going = beat <= count
+        last = key_of(beat).where(going, last)
+        strokes.append((last, torch.where(going, period * r.uniform(0.85, 1.15), zeros(body)), sharpness))
+    return perform(r, body, strokes, first, holding(r, 0.5, 0.5))
