@@ -17,7 +17,7 @@ from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 
-__all__ = ["fold_batch_norm", "inference_copy"]
+__all__ = ["conv_norm_pairs", "fold_batch_norm", "inference_copy"]
 
 
 def fold_batch_norm(backbone: Backbone) -> Backbone:
@@ -27,7 +27,7 @@ def fold_batch_norm(backbone: Backbone) -> Backbone:
     are taken in float64 and rounded once.
     """
     folded = deepcopy(backbone).eval()
-    for parent, conv_name, norm_name in list(_conv_norm_pairs(folded)):
+    for _, parent, conv_name, norm_name in list(conv_norm_pairs(folded)):
         conv, norm = parent.get_submodule(conv_name), parent.get_submodule(norm_name)
         parent.set_submodule(conv_name, _fold(conv, norm))
         parent.set_submodule(norm_name, nn.Identity())
@@ -42,12 +42,15 @@ def inference_copy(model: ClipModel) -> ClipModel:
     return copy
 
 
-def _conv_norm_pairs(backbone: Backbone) -> Iterator[tuple[nn.Module, str, str]]:
-    """Backbones declare a batch norm right after its convolution, in a Sequential as well as by attribute."""
-    for parent in backbone.modules():
+def conv_norm_pairs(backbone: Backbone) -> Iterator[tuple[str, nn.Module, str, str]]:
+    """Names of the convolutions and of the batch norms behind them, after their parent's name and the parent.
+
+    Backbones declare a batch norm right after its convolution, in a Sequential as well as by attribute.
+    """
+    for name, parent in backbone.named_modules():
         for (conv_name, conv), (norm_name, norm) in pairwise(parent.named_children()):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                yield parent, conv_name, norm_name
+                yield name, parent, conv_name, norm_name
 
 
 def _fold(conv: nn.Module, norm: nn.Module) -> nn.Module:

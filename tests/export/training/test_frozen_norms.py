@@ -1,0 +1,59 @@
+"""Frozen norms: the answers of evaluation mode, and the gradients that pass through the norms themselves."""
+
+import pytest
+import torch
+
+from tsm_edge.export import build_model
+from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.frozen_norms import FrozenNorms
+
+CLIPS = torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.fixture(params=["mobilenetv2-0.5", "resnet18"])
+def model(request) -> ClipModel:
+    return build_model(request.param, num_classes=4, image_size=32, seed=2)
+
+
+def gradients(model: ClipModel, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    torch.nn.functional.cross_entropy(
+        network(CLIPS.to(model.backbone.classifier.weight.dtype)).mean(1), torch.tensor([0, 3])
+    ).backward()
+    return {name: weight.grad.clone() for name, weight in model.named_parameters()}
+
+
+@pytest.mark.parametrize("mode", ["online", "offline", "none"])
+def test_answers_are_those_of_evaluation_mode(model, mode):
+    view = model.with_mode(mode)
+    expected = view(CLIPS)
+    torch.testing.assert_close(
+        FrozenNorms(view)(CLIPS), expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max())
+    )
+
+
+def test_gradients_are_those_of_evaluation_mode(model):
+    model.double()  # in float32 rounding moves values across the kinks of ReLU6
+    expected, found = gradients(model, model), gradients(model, FrozenNorms(model))
+    assert expected.keys() == found.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-9)
+
+
+def test_it_follows_the_weights_and_owns_none(model):
+    frozen = FrozenNorms(model)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(1.1)
+    expected = model(CLIPS)
+    torch.testing.assert_close(
+        frozen(CLIPS), expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max())
+    )
+    assert not any(weight.requires_grad for weight in frozen.parameters())
+
+
+def test_statistics_stay(model):
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train()
+    gradients(model, FrozenNorms(model))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
