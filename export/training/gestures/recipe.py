@@ -1,8 +1,12 @@
 """The default model's training: made clips without end, a clip model with dense heads, a moving average.
 
-loss = CE(mean of the frames' logits) + 0.3 CE(each frame after half the stroke) + w dense heads
+loss = CE(mean of the frames' logits) + 0.3 CE(each frame after half the stroke) + w dense heads + b background
+
+The last one is for clips of consecutive frames, as streams show them: before the stroke and a second after its end no
+gesture may be likelier than the background, for that would be an event too early or another one too late.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -13,18 +17,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tsm_edge.errors import TrainingError
-from tsm_edge.export.data.gestures import DenseLabels, GestureBatch, gesture_classes
+from tsm_edge.export.data.gestures import NOTHING, OTHER, DenseLabels, GestureBatch, gesture_classes
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
+from tsm_edge.export.training.frozen_norms import FrozenNorms
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.moving_average import MovingAverage
 from tsm_edge.export.training.schedule import cosine_factor
 
 __all__ = ["GestureTraining", "Plan", "Progress"]
+
+
+_BACKGROUND = (NOTHING, OTHER)
+_EVENT_SECONDS = 1.0  # after a stroke's end an event still counts as its own
+_CONSECUTIVE_SECONDS = 0.26  # from frame to frame; clips of 8 frames have more between them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +51,12 @@ class Plan:
         warmup: Share of the steps in which the learning rate rises.
         dense_weight: Of the dense heads' loss at the beginning; it falls to a fifth.
         frame_weight: Of the single frames' loss.
+        background_weight: Of the background's loss, b.
         label_smoothing: As in cross entropy.
         ema_decay: Of the average that is kept.
         frozen_layers: That many layers in front, of `backbone.features`, stay as they began, norms included.
+        freeze_norms: Batch norms keep the statistics that they came with: for weights that have learned already, and
+            twice as fast on a processor.
         coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
         stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
@@ -59,9 +72,11 @@ class Plan:
     warmup: float = 0.02
     dense_weight: float = 1.0
     frame_weight: float = 0.3
+    background_weight: float = 0.0
     label_smoothing: float = 0.05
     ema_decay: float = 0.9995
     frozen_layers: int = 0
+    freeze_norms: bool = False
     coarse_share: float = 0.0
     stream_share: float = 0.35
     seed: int = 0
@@ -105,6 +120,9 @@ class GestureTraining:
         world: str = "train",
     ) -> None:
         self._classes = gesture_classes(model.spec.labels).to(device)
+        self._background = torch.tensor(
+            [model.spec.labels.index(label) for label in _BACKGROUND], device=device
+        )
         self._supply = ClipSupply(plan, device, pictures, world, self._classes)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan, self.device, self.step = plan, device, 0
@@ -112,7 +130,10 @@ class GestureTraining:
         self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
         self.average = MovingAverage(model.backbone, plan.ema_decay)
         self._features: list[Tensor] = []
-        model.backbone.classifier.register_forward_pre_hook(
+        frozen_norms = FrozenNorms(self.model) if plan.freeze_norms else None
+        self._network: Callable[[Tensor], Tensor] = frozen_norms or self.model
+        learns = frozen_norms.folded if frozen_norms else self.model
+        learns.backbone.classifier.register_forward_pre_hook(
             lambda _, inputs: self._features.append(inputs[0])
         )
         self._optimizer = self._make_optimizer()
@@ -191,7 +212,7 @@ class GestureTraining:
         labels = self._classes[batch.labels]
         self._features.clear()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.model(frames)
+            logits = self._network(frames)
         logits = logits.float()
         features = self._features.pop().float().view(*logits.shape[:2], -1)
         clip_loss = functional.cross_entropy(logits.mean(1), labels, label_smoothing=plan.label_smoothing)
@@ -199,6 +220,10 @@ class GestureTraining:
         dense_loss = self.heads.loss(features, batch.dense)
         weight = plan.dense_weight * (1 - 0.8 * progress)
         loss = clip_loss + plan.frame_weight * frame_loss + weight * dense_loss
+        if plan.background_weight > 0:
+            loss = loss + plan.background_weight * _background_loss(
+                logits, labels, self._background, batch.dense
+            )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -249,3 +274,15 @@ def _late_frames_loss(logits: Tensor, labels: Tensor, dense: DenseLabels) -> Ten
     wanted = labels[:, None].expand(-1, logits.shape[1])
     losses = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(late)
     return (losses * late).sum() / late.sum().clamp(min=1)
+
+
+def _background_loss(logits: Tensor, labels: Tensor, background: Tensor, dense: DenseLabels) -> Tensor:
+    """How far the background's probability is below a half, in nats, in frames of a gesture's clip without gesture."""
+    times, phase = dense.times, dense.phase
+    end = torch.where(phase == 2, times, -torch.inf).amax(1, keepdim=True)
+    outside = (phase == 1) | ((phase == 3) & (times > end + _EVENT_SECONDS))
+    consecutive = times[:, 1:2] - times[:, :1] < _CONSECUTIVE_SECONDS
+    outside &= consecutive & ~torch.isin(labels, background)[:, None]
+    likely = logits.log_softmax(-1)[..., background].logsumexp(-1)
+    losses = (-math.log(2) - likely).clamp(min=0)
+    return (losses * outside).sum() / outside.sum().clamp(min=1)

@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -48,3 +50,32 @@ def test_another_file_is_refused(tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(UsageError, match="write_pictures"):
         read_pictures(path)
+
+
+def test_own_rooms_are_seen_in_training_and_never_where_models_are_chosen(tmp_path):
+    (tmp_path / "kitchen").mkdir()
+    left, right = np.full((300, 250, 3), 40, np.uint8), np.full((300, 250, 3), 200, np.uint8)
+    cv2.imwrite(str(tmp_path / "kitchen" / "a.png"), np.concatenate((left, right), axis=1))
+    (tmp_path / "notes.txt").write_text("no picture")
+    whole = load_pictures()
+    own = whole.with_own([tmp_path])
+    assert own.own_photos.shape == (4, 3, 144, 192)  # whole, left, right, near
+    brightness = own.own_photos.float().mean((1, 2, 3))
+    assert brightness[1] < brightness[0] < brightness[2]
+    assert len(own.chosen(0).photos) == len(whole.chosen(0).photos) + 4
+    assert torch.equal(own.chosen(1).photos, whole.chosen(1).photos)
+    assert len(own.chosen(None).photos) == len(whole.photos) + 4
+    assert torch.equal(own.chosen(0).photos[-4:], own.own_photos)
+
+
+def test_own_rooms_travel_too(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.full((200, 300, 3), 90, np.uint8))
+    own = load_pictures().with_own([tmp_path])
+    write_pictures(tmp_path / "pictures.safetensors", own)
+    assert torch.equal(read_pictures(tmp_path / "pictures.safetensors").own_photos, own.own_photos)
+
+
+def test_a_folder_without_photographs_is_one_line(tmp_path):
+    cv2.imwrite(str(tmp_path / "tiny.png"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UsageError, match=r"has no photographs; give a folder of jpg, png or webp files"):
+        load_pictures().with_own([tmp_path])
