@@ -1,17 +1,24 @@
 """What do ten clips of each new gesture give? The user's own road on gestures that the default model never saw.
 
-    python benchmarks/few_shot.py [INIT] [--per-class N] [--tests N] [--whole]
+    python benchmarks/few_shot.py [INIT] [--people N] [--per-class N] [--tests N] [--whole]
 
 Clips of NEW_LABELS are made in the world `held-out` and written as folders of pictures; `tsm-edge train
---freeze-backbone`, or with --whole `tsm-edge train` alone, learns from some, and the model is asked about others, of
-other people in other rooms. INIT is a checkpoint to start from: left out, the default model.
+--freeze-backbone`, or with --whole `tsm-edge train` alone, learns from some, and the model is asked about others. INIT
+is a checkpoint to start from: left out, the default model.
+
+Every clip is of another person in another room, or with --people each of so many people records clips at one camera, as
+`tsm-edge record` does, trains a model and is asked by it about further clips at that camera.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import numpy as np
+import numpy.typing as npt
 import torch
 from gesture_record import FewShotRecord, made_data, network, provenance, weights_file
 from record_files import write_record
@@ -20,16 +27,28 @@ from result_files import RESULTS, announce
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.export import TrainingOptions, load_checkpoint, train
 from tsm_edge.export.data import open_data
-from tsm_edge.export.data.gestures import NEW_LABELS, WORLDS, GestureGenerator
-from tsm_edge.export.data.gestures.sheet import write_folders
-from tsm_edge.export.evaluation import ClipEvaluation, ModelScorer, clip_protocol, evaluate_clips
+from tsm_edge.export.data.gestures import MADE_LABELS, NEW_LABELS, WORLDS, GestureGenerator
+from tsm_edge.export.data.gestures.sheet import write_folders, write_frames
+from tsm_edge.export.evaluation import ModelScorer, clip_protocol
+from tsm_edge.export.evaluation.clip_evaluation import match_labels
+from tsm_edge.export.evaluation.clip_results import summarise
+from tsm_edge.export.evaluation.clip_scores import clip_scores
 
 # As `tsm-edge record` takes them, thinned: 3 s.
 NUM_FRAMES, FPS, SIZE = 30, 10.0, 224
 
 
+# From the beginning of a recorded clip to the stroke, and between gestures, seconds.
+LEAD_S, PAUSES_S = (0.5, 1.3), (1.6, 2.4)
+
+PROTOCOL = "1clip-center"
+
+Write = Callable[[Path], None]
+
+
 @click.command()
 @click.argument("init", default="default")
+@click.option("--people", type=click.IntRange(1), help="Who record at one camera each  [default: all differ]")
 @click.option("--per-class", type=click.IntRange(1), default=10, show_default=True, help="Clips to learn.")
 @click.option("--tests", type=click.IntRange(1), default=40, show_default=True, help="Others of each class.")
 @click.option("--epochs", type=click.IntRange(1), help="Views of every clip  [default: as `train` has it]")
@@ -38,13 +57,13 @@ NUM_FRAMES, FPS, SIZE = 30, 10.0, 224
 @click.option("--seed", type=int, default=1003, show_default=True, help="Of the clips.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Default: named by the conditions.")
 def main(
-    init: str, per_class: int, tests: int, epochs: int | None, whole: bool, world: str, seed: int,
-    output: Path | None,
+    init: str, people: int | None, per_class: int, tests: int, epochs: int | None, whole: bool, world: str,
+    seed: int, output: Path | None,
 ) -> None:  # fmt: skip
     """Learn new gestures from few clips, starting from INIT."""
     options = TrainingOptions(freeze_backbone=not whole, epochs=epochs, validation_fraction=0)
-    record = measure(weights_file(init), options, per_class, tests, world, seed)
-    kind = "whole-" if whole else ""
+    record = measure(weights_file(init), options, people or 0, per_class, tests, world, seed)
+    kind = ("own-" if people else "") + ("whole-" if whole else "")
     start = f"{record.network.name}-{record.network.image_size}px"
     path = output or RESULTS / f"gestures-few-shot-{kind}{start}-{world}.json"
     write_record(record, path)
@@ -54,7 +73,7 @@ def main(
 
 
 def measure(
-    weights: Path, options: TrainingOptions, per_class: int, tests: int, world: str, seed: int
+    weights: Path, options: TrainingOptions, people: int, per_class: int, tests: int, world: str, seed: int
 ) -> FewShotRecord:
     """Make clips, learn and ask.
 
@@ -64,40 +83,97 @@ def measure(
     began = provenance(__file__)
     start = load_checkpoint(weights).spec
     options = replace(options, image_size=start.preprocess.crop_size)
-    with TemporaryDirectory() as folder:
-        learn, ask = Path(folder) / "learn", Path(folder) / "ask"
-        announce("making clips")
-        write(learn, world, 2 * seed, per_class)
-        write(ask, world, 2 * seed + 1, tests)
-        announce("learning")
-        report = train(learn, Path(folder) / "few.safetensors", options, init=str(weights), cache_gib=0)
-        announce("asking")
-        found = evaluated(Path(folder) / "few.safetensors", ask)
+    asked = [_asked(weights, options, *clips) for clips in _sets(people, per_class, tests, world, seed)]
+    found = summarise(
+        np.concatenate([each.scores for each in asked]),
+        np.concatenate([each.truth for each in asked]),
+        asked[0].labels,
+        models=("few",),
+        protocol=PROTOCOL,
+        num_segments=(options.num_segments,),
+    )
     return FewShotRecord(
         **began,
         data=made_data(world, seed),
         network=network(weights, start),
+        num_people=people,
         num_per_class=per_class,
         num_views=options.num_epochs,
         freeze_backbone=options.freeze_backbone,
         num_tests=found.num_clips,
-        train_seconds=report.seconds,
+        train_seconds=float(np.median([each.seconds for each in asked])),
         top1=found.top1,
         classes=found.classes,
     )
 
 
-def write(folder: Path, world: str, seed: int, per_class: int) -> None:
-    """Clips of the new gestures in turn, as folders of pictures."""
-    generator = GestureGenerator(world, seed=seed, num_frames=NUM_FRAMES, fps=(FPS, FPS), size=SIZE)
-    write_folders(folder, generator, per_class * len(NEW_LABELS), chosen=NEW_LABELS)
+def _sets(people: int, per_class: int, tests: int, world: str, seed: int) -> list[tuple[Write, Write]]:
+    """What writes the clips to learn and those to ask about, once for each person who has a camera."""
+
+    def generator(number: int) -> GestureGenerator:
+        return GestureGenerator(world, seed=number, num_frames=NUM_FRAMES, fps=(FPS, FPS), size=SIZE)
+
+    if not people:
+        parts = ((2 * seed, per_class), (2 * seed + 1, tests))
+        learn, ask = (
+            partial(
+                write_folders, generator=generator(number), count=count * len(NEW_LABELS), chosen=NEW_LABELS
+            )
+            for number, count in parts
+        )
+        return [(learn, ask)]
+    return [
+        (
+            partial(write_own, generator=generator(seed), person=person, first=0, count=per_class),
+            partial(write_own, generator=generator(seed), person=person, first=per_class, count=tests),
+        )
+        for person in range(people)
+    ]
 
 
-def evaluated(weights: Path, folder: Path) -> ClipEvaluation:
-    """Every clip once, its frames' middle."""
-    found = open_data(folder)
-    scorer = ModelScorer(load_checkpoint(weights), "few", torch.device("cpu"))
-    return evaluate_clips([scorer], found.train, found.labels, clip_protocol("1clip-center"))
+def write_own(folder: Path, generator: GestureGenerator, person: int, first: int, count: int) -> None:
+    """Clips number `first` and following of each new gesture that somebody makes, as folders of pictures.
+
+    One stream of all gestures in turn, cut into clips of NUM_FRAMES as a countdown cuts them.
+    """
+    shown = [
+        MADE_LABELS.index(NEW_LABELS[i % len(NEW_LABELS)]) for i in range((first + count) * len(NEW_LABELS))
+    ]
+    stream = generator.stream(person, shown, PAUSES_S)
+    rng = np.random.default_rng((generator.seed, person))
+    for number, event in enumerate(stream.events):
+        begin = max(0, round((event.start - rng.uniform(*LEAD_S)) * stream.fps))
+        if number >= first * len(NEW_LABELS):
+            clip = stream.frames[begin : begin + NUM_FRAMES]
+            write_frames(folder / MADE_LABELS[event.label] / f"{number:06d}", clip)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Scores of clips that nothing was learned from, (clips, classes), their classes, and what training took."""
+
+    scores: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.int64]
+    labels: tuple[str, ...]
+    seconds: float
+
+
+def _asked(weights: Path, options: TrainingOptions, learn: Write, ask: Write) -> _Asked:
+    with TemporaryDirectory() as folder:
+        announce("making clips")
+        learn(Path(folder) / "learn")
+        ask(Path(folder) / "ask")
+        announce("learning")
+        model = Path(folder) / "few.safetensors"
+        report = train(Path(folder) / "learn", model, options, init=str(weights), cache_gib=0)
+        announce("asking")
+        found = open_data(Path(folder) / "ask")
+        scorer = ModelScorer(load_checkpoint(model), "few", torch.device("cpu"))
+        segments = (options.num_segments,)
+        scores = clip_scores([scorer], found.train, clip_protocol(PROTOCOL), segments, 0, lambda _: None)
+        index = match_labels(found.labels, scorer.spec.labels)
+    truth = np.array([index[clip.label] for clip in found.train])
+    return _Asked(scores[0], truth, scorer.spec.labels, report.seconds)
 
 
 if __name__ == "__main__":

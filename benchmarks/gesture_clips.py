@@ -1,12 +1,12 @@
 """How many made gesture clips does a model read right, and what of that does the temporal shift give?
 
-    python benchmarks/gesture_clips.py [MODEL] [--clips N] [--unshifted FILE] [--offline FILE]
+    python benchmarks/gesture_clips.py [MODEL] [--clips N] [--segments T] [--unshifted FILE] [--offline FILE]
 
 Clips come from the world `held-out`, which nothing is trained on. The same clips go through the online clip model, the
 same weights with the shift taken out, the streaming model frame by frame from an empty state, and the compiled library.
 Taking the shift out of weights that learned with it shows that they use it; what it is worth is the difference to a
 network that was trained without (--unshifted) and to one trained with the bi-directional shift (--offline): see
-docs/default-model.md.
+docs/default-model.md. A clip is some 3 s long: 8 frames of it are the published protocol, 16 are what streams show.
 """
 
 from collections.abc import Iterator
@@ -56,18 +56,22 @@ Logits = npt.NDArray[np.float32]
 )
 @click.option("--world", type=click.Choice(sorted(WORLDS)), default="held-out", show_default=True)
 @click.option("--seed", type=int, default=1001, show_default=True, help="Of the clips.")
+@click.option(
+    "--segments", type=click.IntRange(2), default=NUM_SEGMENTS, show_default=True, help="Frames of a clip."
+)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Default: named by the conditions.")
 def main(
-    model: str, clips: int, unshifted: Path | None, offline: Path | None, world: str, seed: int, batch_size: int,
-    output: Path | None,
+    model: str, clips: int, unshifted: Path | None, offline: Path | None, world: str, seed: int, segments: int,
+    batch_size: int, output: Path | None,
 ) -> None:  # fmt: skip
     """Read made clips with MODEL, a checkpoint of made gestures; by default the one that is shipped."""
     others = {"trained without shift": unshifted, "bi-directional": offline}
     given = {name: path for name, path in others.items() if path is not None}
-    record = measure(weights_file(model), given, clips, world, seed, batch_size)
+    record = measure(weights_file(model), given, clips, world, seed, batch_size, segments)
     online = record.views[0].network
-    path = output or RESULTS / f"gestures-clips-{online.name}-{online.image_size}px-{world}.json"
+    length = "" if segments == NUM_SEGMENTS else f"-{segments}frames"
+    path = output or RESULTS / f"gestures-clips-{online.name}-{online.image_size}px{length}-{world}.json"
     write_record(record, path)
     for view in record.views:
         core = "" if view.core is None else f"{view.core:.1%} of the core gestures, "
@@ -76,7 +80,13 @@ def main(
 
 
 def measure(
-    weights: Path, others: dict[str, Path], num_clips: int, world: str, seed: int, batch_size: int
+    weights: Path,
+    others: dict[str, Path],
+    num_clips: int,
+    world: str,
+    seed: int,
+    batch_size: int,
+    num_segments: int,
 ) -> ClipsRecord:
     """Make the clips and look at them in every way.
 
@@ -94,7 +104,7 @@ def measure(
         compile_bundle(model, target, Path(folder) / "bundle")
         with Session.load(Path(folder) / "bundle") as session:
             generator = GestureGenerator(
-                world, seed=seed, num_frames=NUM_SEGMENTS, size=model.spec.preprocess.crop_size
+                world, seed=seed, num_frames=num_segments, size=model.spec.preprocess.crop_size
             )
             views.run(generator, session, num_clips, batch_size)
     networks = {"online": network(weights, model.spec)}
@@ -102,13 +112,13 @@ def measure(
     online, compiled = views.logits("online"), views.logits("compiled")
     evaluation = summarise(
         online, views.truth, model.spec.labels, models=(model.spec.name,), protocol="made clips",
-        num_segments=(NUM_SEGMENTS,),
+        num_segments=(num_segments,),
     )  # fmt: skip
     return ClipsRecord(
         **began,
         data=made_data(world, seed),
         num_clips=num_clips,
-        num_segments=NUM_SEGMENTS,
+        num_segments=num_segments,
         classes=evaluation.classes,
         views=tuple(
             score(name, networks.get(name, networks["online"]), views.truth, views.logits(name))

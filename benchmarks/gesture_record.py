@@ -209,11 +209,13 @@ class FewShotRecord:
         versions: Package versions by name.
         data: Clips to learn have twice its seed, clips to ask one more.
         network: What training started from.
+        num_people: Who recorded and were asked at one camera each, with a model each; 0 where every clip is of another
+            person in another room.
         num_per_class: Clips of each class that were learned.
         num_views: How often each was looked at, augmented.
         freeze_backbone: Whether the classifier alone learned.
         num_tests: Other clips, of all classes together.
-        train_seconds: What the user waits for `tsm-edge train`.
+        train_seconds: What the user waits for `tsm-edge train`; the median over people.
         top1: Part of these that were read right, 0 to 1.
         classes: Each class by itself.
     """
@@ -232,6 +234,7 @@ class FewShotRecord:
     train_seconds: float
     top1: float
     classes: tuple[ClassResult, ...]
+    num_people: int = 0
 
 
 read_clips = partial(read_record, kind=ClipsRecord, content="record of made clips", script="gesture_clips.py")

@@ -37,10 +37,15 @@ def few_shot_table(records: Sequence[FewShotRecord]) -> str:
 
 def _few_shot(record: FewShotRecord) -> str:
     learning = "the classifier alone learned" if record.freeze_backbone else "all layers learned"
+    people = (
+        f"{record.num_people} people, who record at one camera each and are asked there by a model of their own"
+        if record.num_people
+        else "every clip is of another person in another room"
+    )
     caption = (
         f"{record.top1:.1%} of {record.num_tests} {_made(record.data, 'clips')}, from {record.num_per_class} others of "
-        f"each class, each looked at {record.num_views} times: {learning}, in {record.train_seconds:.0f} s. Training "
-        f"started from {_network(record.network)}; {_when(record)}."
+        f"each class ({people}), each looked at {record.num_views} times: {learning}, in "
+        f"{record.train_seconds:.0f} s. Training started from {_network(record.network)}; {_when(record)}."
     )
     return f"{caption}\n\n{_classes(record.classes)}"
 

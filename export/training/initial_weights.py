@@ -23,11 +23,13 @@ from tsm_edge.labels import numbered_labels
 from tsm_edge.published import PUBLISHED, fetched_path
 from tsm_edge.specs import FlowSpec, ModelSpec, ShiftMode
 
-__all__ = ["INITS", "RANDOM", "for_channels", "initial_model", "randomize"]
+__all__ = ["INITS", "NEW_CLASSIFIER", "RANDOM", "for_channels", "initial_model", "randomize"]
 
 INITS = ("default", "imagenet", "random")
 # What `initial_model` calls a backbone that knows nothing.
 RANDOM = "random weights"
+# What it adds where none of the classes are kept.
+NEW_CLASSIFIER = "a new classifier"
 RGB_CHANNELS = 3
 # As the published training sets it up.
 CLASSIFIER_STD = 0.001
@@ -111,7 +113,7 @@ def initial_model(
             kept[first] = for_channels(kept[first], in_channels)
             words += ", its first convolution averaged over colours"
         backbone.load_state_dict(kept, strict=False)
-        words += ", its classifier kept" if keeps_head else ", a new classifier"
+        words += ", its classifier kept" if keeps_head else f", {NEW_CLASSIFIER}"
     return ClipModel(backbone, replace(spec, trained_shift=mode)), words
 
 

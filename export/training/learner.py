@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tsm_edge.errors import TrainingError
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.training.frozen_norms import FrozenNorms
 from tsm_edge.export.training.moving_average import MovingAverage
 from tsm_edge.export.training.options import TrainingOptions
 from tsm_edge.export.training.processes import Process
@@ -25,12 +26,26 @@ _MOMENTUM = 0.9
 class Learner:
     """A clip model with all that changes while it learns.
 
+    Args:
+        model: Its weights are those that learn.
+        options: Of the run.
+        process: This one.
+        num_steps: Of the whole run.
+        freeze_norms: Batch norms keep their statistics.
+
     Attributes:
         model: The network, on the process's device.
         average: The weights that are kept.
     """
 
-    def __init__(self, model: ClipModel, options: TrainingOptions, process: Process, num_steps: int) -> None:
+    def __init__(
+        self,
+        model: ClipModel,
+        options: TrainingOptions,
+        process: Process,
+        num_steps: int,
+        freeze_norms: bool = False,
+    ) -> None:
         self.model = model.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(model.backbone, options.ema_decay)
         self._options = options
@@ -43,10 +58,15 @@ class Learner:
         self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
         self._dtype = _dtype(options, process.device)
         self._scaler = torch.amp.GradScaler(process.device.type, enabled=self._dtype is torch.float16)
+        self._freeze_norms = freeze_norms
         self._network: nn.Module = model
+        runs = model
         if process.world_size > 1:
             self._network = DistributedDataParallel(model)
-        model.backbone.classifier.register_forward_pre_hook(self._drop_features)
+        elif freeze_norms:
+            self._network = frozen = FrozenNorms(model)
+            runs = frozen.folded
+        runs.backbone.classifier.register_forward_pre_hook(self._drop_features)
 
     @property
     def lr(self) -> float:
@@ -59,7 +79,10 @@ class Learner:
         Raises:
             TrainingError: The loss is no number any more.
         """
-        self.model.train()
+        self._network.train()
+        if self._freeze_norms:
+            for module in self.model.modules():
+                module.train(module.training and not isinstance(module, nn.BatchNorm2d))
         factor = cosine_factor(self._step, self._num_steps, self._warmup_steps)
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor

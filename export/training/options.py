@@ -7,7 +7,7 @@ from tsm_edge.errors import UsageError
 from tsm_edge.export.data.sampling import Sampling
 from tsm_edge.specs import FlowMethod, FlowSpec, Modality, ShiftMode
 
-__all__ = ["Optimizer", "Precision", "TrainingOptions"]
+__all__ = ["FEW_CLIPS", "Optimizer", "Precision", "TrainingOptions"]
 
 Optimizer = Literal["adamw", "sgd"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -16,6 +16,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 _LEARNING_RATES: dict[Optimizer, float] = {"adamw": 5e-4, "sgd": 5e-3}
 # One view of a clip per epoch: a frozen backbone is run once for each.
 _EPOCHS, _FROZEN_EPOCHS = 30, 4
+FEW_CLIPS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class TrainingOptions:
         offline: Train the bi-directional shift for whole clips, not the uni-directional one for streams.
         modality: What the network sees: "rgb", or "flow" for the second stream beside one on RGB; flow is offline.
         flow_method: What computes the flow, see `tsm_edge.specs.FlowSpec`.
+        freeze_norms: Batch norms keep the statistics that they came with, see `frozen_norms`; None does so where a
+            trained model on RGB learns from fewer than FEW_CLIPS: their own statistics would tell little.
         freeze_backbone: Train the classifier alone, on features that are computed once.
         validation_fraction: Part of every class that is put aside where the data set names no validation part.
         precision: Of the arithmetic; "auto" is bf16 or fp16 on a GPU, fp32 elsewhere.
@@ -67,6 +70,7 @@ class TrainingOptions:
     offline: bool = False
     modality: Modality = "rgb"
     flow_method: FlowMethod = "dis"
+    freeze_norms: bool | None = None
     freeze_backbone: bool = False
     validation_fraction: float = 0.2
     precision: Precision = "auto"

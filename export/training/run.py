@@ -28,6 +28,7 @@ Validate = Callable[[ClipModel], float | None]
 
 # Far apart, so that no epoch of one seed draws what an epoch of the next one draws.
 _SEED_STEP = 1_000_003
+_FITTED_VIEWS = 2
 
 
 def train_all(
@@ -41,6 +42,8 @@ def train_all(
     path: Path,
     state: dict[str, Any] | None,
     listener: Listener,
+    starts_fitted: bool = False,
+    freeze_norms: bool = False,
 ) -> list[EpochRecord]:
     """Train every weight; the model ends up with their moving average.
 
@@ -54,15 +57,22 @@ def train_all(
         path: Where the run's checkpoint is kept.
         state: The checkpoint to go on from, if any.
         listener: Told of every step.
+        starts_fitted: Fit the classifier alone before: a random one would spoil what the backbone knows. Kumar et al.,
+            Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution, arXiv:2202.10054.
+        freeze_norms: Batch norms keep their statistics.
 
     Raises:
         TrainingError: The loss is no number any more.
         OutputError: The checkpoint cannot be written.
     """
     loader, sampler = batches
+    if starts_fitted and state is None:
+        _fit(model, batches, options, listener)
     # For the averaged weights; copied first, since the learner hooks dropout into the one that learns.
     shadow = ClipModel(deepcopy(model.backbone).to(process.device), model.spec, model.mode)
-    learner = Learner(model, options, process, num_steps=options.num_epochs * len(loader))
+    learner = Learner(
+        model, options, process, num_steps=options.num_epochs * len(loader), freeze_norms=freeze_norms
+    )
     records: list[EpochRecord] = []
     if state is not None:
         learner.load_state_dict(state["learner"])
@@ -149,6 +159,19 @@ def _epoch(
         listener.advance(1, f"loss {loss_sum / count:.3f}, {right / count:.0%} right")
     loss_sum, right, count = summed([loss_sum, right, count], process)
     return loss_sum / count, right / count, count / (perf_counter() - start)
+
+
+def _fit(model: ClipModel, batches: Batches, options: TrainingOptions, listener: Listener) -> None:
+    """The classifier, on views that no epoch shows."""
+    loader, sampler = batches
+    seeing = inference_copy(model)
+    views = []
+    for view in range(_FITTED_VIEWS):
+        listener.begin(f"features, view {view + 1} of {_FITTED_VIEWS}", len(loader))
+        sampler.set_epoch(options.num_epochs + view)
+        views.append(_view(seeing, _counted(loader, listener)))
+    features, labels = (torch.cat(parts) for parts in zip(*views, strict=True))
+    fit_classifier(model.backbone.classifier, features, labels, label_smoothing=options.label_smoothing)
 
 
 def _view(model: ClipModel, batches: Iterator[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

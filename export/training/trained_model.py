@@ -18,9 +18,9 @@ from tsm_edge.export.data.frame_cache import FrameCache, decoded_bytes
 from tsm_edge.export.data.loading import Augmentation, TestClips, TrainClips, epoch_loader, test_loader
 from tsm_edge.export.data.optical_flow import check_flow_method
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.training.initial_weights import RANDOM, initial_model
+from tsm_edge.export.training.initial_weights import NEW_CLASSIFIER, RANDOM, initial_model
 from tsm_edge.export.training.memory import keep_freed_memory
-from tsm_edge.export.training.options import TrainingOptions
+from tsm_edge.export.training.options import FEW_CLIPS, TrainingOptions
 from tsm_edge.export.training.processes import Process, joined_processes
 from tsm_edge.export.training.report import Listener, TrainingReport
 from tsm_edge.export.training.run import Batches, train_all, train_classifier
@@ -98,7 +98,7 @@ def train(
         state = _resumed(path, identity) if resume and path.is_file() else None
         cache = _cache([*training, *validation], network, cache_gib, listener)
         records = _run(
-            network, training, validation, cache, options, process, identity, path, state, listener
+            network, training, validation, cache, options, process, identity, path, state, listener, words
         )
         if process.is_main:
             save_checkpoint(network.cpu(), output)
@@ -129,6 +129,7 @@ def _run(
     path: Path,
     state: dict[str, Any] | None,
     listener: Listener,
+    words: str,
 ) -> Any:
     workers = _workers(options, process)
     batches = _batches(network, training, cache, options, process, workers)
@@ -145,7 +146,16 @@ def _run(
     if options.freeze_backbone:
         network.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return train_classifier(network, batches, options, **settings)
-    return train_all(network, batches, options, process, **settings)
+    few = len(training) < FEW_CLIPS and words != RANDOM and options.modality == "rgb"
+    return train_all(
+        network,
+        batches,
+        options,
+        process,
+        **settings,
+        starts_fitted=few and NEW_CLASSIFIER in words and process.world_size == 1,
+        freeze_norms=few if options.freeze_norms is None else options.freeze_norms,
+    )
 
 
 def _batches(

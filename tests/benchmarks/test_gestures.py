@@ -87,6 +87,28 @@ def test_new_gestures_are_learned_from_few_clips(weights, tmp_path, monkeypatch)
     assert record.top1 == pytest.approx(sum(each.recall * 2 for each in record.classes) / 10)
     assert record.train_seconds > 0
     assert "| Drumming Fingers | 2 |" in few_shot_table([record])
+    assert record.num_people == 0 and "another person in another room" in few_shot_table([record])
+
+
+def test_people_are_asked_at_their_own_cameras(weights, tmp_path, monkeypatch):
+    import few_shot
+    from gesture_record import read_few_shot
+    from gesture_tables import few_shot_table
+
+    monkeypatch.setattr(few_shot, "NUM_FRAMES", 3)
+    monkeypatch.setattr(few_shot, "SIZE", 32)
+    monkeypatch.setattr(few_shot, "FPS", 2.0)
+    few = ("--per-class", 1, "--tests", 1, "--epochs", 1, "--json", tmp_path / "few.json")
+    call(few_shot, weights, "--people", 2, *few)
+    record = read_few_shot(tmp_path / "few.json")
+    assert (record.num_people, record.num_tests) == (2, 10)
+    assert "(2 people, who record at one camera each" in few_shot_table([record])
+    generator = few_shot.GestureGenerator("held-out", seed=4, num_frames=3, fps=(2.0, 2.0), size=32)
+    few_shot.write_own(tmp_path / "learn", generator, 0, 0, 2)
+    few_shot.write_own(tmp_path / "ask", generator, 0, 2, 1)
+    clips = [sorted(path.name for path in (tmp_path / part).glob("*/*")) for part in ("learn", "ask")]
+    assert clips == [[f"{number:06d}" for number in range(10)], [f"{number:06d}" for number in range(10, 15)]]
+    assert {len(list(path.iterdir())) for path in tmp_path.glob("*/*/*") if path.is_dir()} == {3}
 
 
 def test_shares_of_right_answers():

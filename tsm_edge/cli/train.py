@@ -63,6 +63,11 @@ With several processes: torchrun --nproc-per-node 2 --no-python tsm-edge train .
     help="tvl1 needs opencv-contrib-python.",
 )
 @click.option("--freeze-backbone", is_flag=True, help="Fit the classifier alone: for few clips, in minutes.")
+@click.option(
+    "--freeze-norms/--learn-norms",
+    default=None,
+    help="Statistics of batch norms  [default: frozen for fewer than 1000 clips]",
+)
 @click.option("--flip", is_flag=True, help="Mirror clips at random; left and right swap labels with it.")
 @click.option(
     "--colour-jitter", type=float, default=0.2, show_default=True, help="Strength; 0 leaves colours alone."

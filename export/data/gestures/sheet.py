@@ -13,7 +13,7 @@ from tsm_edge.export.data.gestures.renderer import GestureGenerator
 from tsm_edge.files import directory_written_aside, file_written_aside
 from tsm_edge.opencv import load_opencv
 
-__all__ = ["contact_sheet", "write_folders", "write_sheet"]
+__all__ = ["contact_sheet", "write_folders", "write_frames", "write_sheet"]
 
 _YELLOW = (255, 255, 0)
 _AT_ONCE = 32
@@ -78,7 +78,6 @@ def write_folders(
     Raises:
         OutputError: The folder holds something else or cannot be written.
     """
-    cv2 = load_opencv()
     with directory_written_aside(folder, marker="gestures.txt") as aside:
         for first in range(start, start + count, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, start + count))
@@ -90,9 +89,14 @@ def write_folders(
             for offset, (clip, label) in enumerate(
                 zip(batch.clips.cpu(), batch.labels.tolist(), strict=True)
             ):
-                place = aside / MADE_LABELS[label] / f"{first + offset:06d}"
-                place.mkdir(parents=True)
-                for number, frame in enumerate(clip.permute(0, 2, 3, 1).flip(-1).numpy(), start=1):
-                    cv2.imwrite(os.fspath(place / f"{number:05d}.jpg"), np.ascontiguousarray(frame))
+                write_frames(aside / MADE_LABELS[label] / f"{first + offset:06d}", clip)
         about = f"world {generator.world.name}, seed {generator.seed}, clips {start} to {start + count - 1}\n"
         (aside / "gestures.txt").write_text(about, encoding="utf-8")
+
+
+def write_frames(place: Path, clip: torch.Tensor) -> None:
+    """Write a clip (T, 3, H, W), uint8 RGB, as place/00001.jpg and so on; the folder must be new."""
+    cv2 = load_opencv()
+    place.mkdir(parents=True)
+    for number, frame in enumerate(clip.permute(0, 2, 3, 1).flip(-1).numpy(), start=1):
+        cv2.imwrite(os.fspath(place / f"{number:05d}.jpg"), np.ascontiguousarray(frame))

@@ -66,6 +66,29 @@ def test_half_precision_learns_the_same_but_for_rounding(tiny):
     assert all(tensor.dtype == torch.float32 for tensor in model.parameters())
 
 
+def test_frozen_norms_stay_and_the_loss_comes_down_without_their_statistics(tiny):
+    before = {name: buffer.clone() for name, buffer in tiny.named_buffers()}
+    model = copy.deepcopy(tiny)
+    options = TrainingOptions(epochs=1, lr=0.05, dropout=0)
+    learner = Learner(model, options, CPU, num_steps=3, freeze_norms=True)
+    torch.manual_seed(0)
+    clips = torch.randint(0, 256, (4, 4, 32, 32, 3), dtype=torch.uint8)
+    losses = [learner.step(clips, torch.tensor([0, 1, 2, 0]))[0] for _ in range(3)]
+    assert losses[-1] < losses[0]
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+
+
+def test_dropout_reaches_a_network_with_frozen_norms(tiny):
+    def first_loss(dropout: float) -> float:
+        options = TrainingOptions(epochs=1, dropout=dropout)
+        learner = Learner(copy.deepcopy(tiny), options, CPU, num_steps=3, freeze_norms=True)
+        torch.manual_seed(0)
+        clips = torch.randint(0, 256, (4, 4, 32, 32, 3), dtype=torch.uint8)
+        return learner.step(clips, torch.tensor([0, 1, 2, 0]))[0]
+
+    assert first_loss(0.5) != first_loss(0.0)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tiny):
     with torch.no_grad():
         tiny.backbone.classifier.weight.fill_(float("nan"))
