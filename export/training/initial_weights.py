@@ -18,7 +18,9 @@ from tsm_edge.export.checkpoint_layouts import RecognizedWeights, recognize
 from tsm_edge.export.checkpoint_spec import describe_checkpoint
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
+from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
 from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
+from tsm_edge.export.training.shift_direction import exchange_shifted_channels
 from tsm_edge.labels import numbered_labels
 from tsm_edge.published import PUBLISHED, fetched_path
 from tsm_edge.specs import FlowSpec, ModelSpec, ShiftMode
@@ -64,7 +66,8 @@ def initial_model(
         name: What the new network is called.
         model: A key of `MODELS`; None takes the checkpoint's, or the default.
         image_size: Height and width of a frame.
-        mode: The shift that it learns with.
+        mode: The shift that it learns with. A MobileNetV2 that learned the uni-directional one goes on to the
+            bi-directional one as `exchange_shifted_channels` says.
         flow: The network sees optical flow; weights for RGB then begin as `for_channels` says.
         seed: For weights that begin at random.
 
@@ -113,6 +116,8 @@ def initial_model(
             kept[first] = for_channels(kept[first], in_channels)
             words += ", its first convolution averaged over colours"
         backbone.load_state_dict(kept, strict=False)
+        if mode == "offline" and source.trained_shift == "online" and isinstance(backbone, MobileNetV2):
+            exchange_shifted_channels(backbone, spec.shift_div)
         words += ", its classifier kept" if keeps_head else f", {NEW_CLASSIFIER}"
     return ClipModel(backbone, replace(spec, trained_shift=mode)), words
 

@@ -235,7 +235,7 @@ def _show_stream(result: "StreamEvaluation", candidate: "Candidate") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     names = (
         "frames/s",
         "lost",

@@ -8,6 +8,7 @@ from tsm_edge.errors import UsageError
 from tsm_edge.export import build_model, default_model, save_checkpoint
 from tsm_edge.export.models.mobilenet_v2 import InvertedResidual
 from tsm_edge.export.training.initial_weights import initial_model
+from tsm_edge.export.training.shift_direction import exchange_shifted_channels
 
 LABELS = ("a", "b", "c")
 
@@ -54,6 +55,17 @@ def test_torchvisions_mobilenet_is_read(tmp_path):
     assert_equal(backbone_tensors(model), backbone_tensors(ours))
     assert model.backbone.classifier.weight.shape == (3, 1280)
     assert "a new classifier" in words
+
+
+def test_what_was_learned_online_goes_on_offline_with_its_past(tmp_path):
+    online = build_model("mobilenetv2-0.5", labels=LABELS, image_size=32, seed=4)
+    path = tmp_path / "online.safetensors"
+    save_checkpoint(online, path)
+    same, _ = initial_model(path, LABELS, name="m", image_size=32, mode="online")
+    assert_equal(backbone_tensors(same), backbone_tensors(online))
+    offline, _ = initial_model(path, LABELS, name="m", image_size=32, mode="offline")
+    exchange_shifted_channels(online.backbone)
+    assert_equal(backbone_tensors(offline), backbone_tensors(online))
 
 
 def test_the_default_model_is_where_a_run_starts_that_says_nothing():
