@@ -41,9 +41,9 @@ CAMERAS_FPS = (24.0, 12.0)
 MAX_FPS = (4.0, 5.0, 7.0)
 GRID = {
     "window_s": (0.75, 1.0, 1.25, 1.5),
-    "hysteresis_s": (0.0, 0.15, 0.25, 0.35),
-    "threshold": (0.7, 0.8, 0.85, 0.9, 0.95, 0.97),
-    "pause_s": (0.6,),
+    "hysteresis_s": (0.0, 0.15),
+    "threshold": (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97),
+    "pause_s": (0.6, 1.0),
 }
 MOST_DELAY_S, MOST_FALSE_A_MINUTE = 0.3, 1.0
 SHOWN = 10

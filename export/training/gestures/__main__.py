@@ -74,6 +74,13 @@ _PLAN = Plan()
     help="Batch norms keep their statistics; faster, and --init must be trained.",
 )
 @click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
+@click.option(
+    "--photometry",
+    type=click.FloatRange(0, 1),
+    default=_PLAN.photometry,
+    show_default=True,
+    help="Clips in other colours and tones than cameras give.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--mode", type=click.Choice(["online", "offline", "none"]), default="online", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
@@ -97,15 +104,16 @@ _PLAN = Plan()
 def main(
     output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
     background_weight: float, without: tuple[str, ...], coarse_share: float, freeze: int, freeze_norms: bool,
-    stream_share: float, seed: int, mode: ShiftMode, device: str, minutes: float | None, pictures: Path | None,
-    rooms: tuple[Path, ...], score_clips: int,
+    stream_share: float, photometry: float, seed: int, mode: ShiftMode, device: str, minutes: float | None,
+    pictures: Path | None, rooms: tuple[Path, ...], score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
     plan = replace(
         _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
         background_weight=background_weight, frozen_layers=freeze, freeze_norms=freeze_norms,
-        coarse_share=coarse_share, stream_share=stream_share, seed=seed,
+        coarse_share=coarse_share, stream_share=stream_share, photometry=photometry,
+        seed=seed,
     )  # fmt: skip
     found = (read_pictures(pictures) if pictures else load_pictures()).with_own(rooms)
     labels = tuple(label for label in GESTURE_LABELS if label not in without)

@@ -1,6 +1,7 @@
 """The made clips of every step, which follow from its number alone."""
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from tsm_edge.export.data.gestures import GESTURE_LABELS, OTHER, GestureBatch, GestureGenerator
 from tsm_edge.export.data.gestures.pictures import Pictures
+from tsm_edge.export.training.gestures.photometry import randomise_photometry
 
 if TYPE_CHECKING:
     from tsm_edge.export.training.gestures.recipe import Plan
@@ -21,6 +23,7 @@ _COARSE = 112
 _OTHERS = 3.0  # at 1 a model knew 57 % of them; at 5 it took so many gestures for them that 39 % of these answers held
 _CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
 _STREAM_FPS = (4.0, 10.0)  # streams are read at 5 frames a second or little more, see streaming.py
+_PHOTOMETRY_SEED = 1 << 40  # apart from what labels are drawn with
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
 
 
@@ -60,7 +63,11 @@ class ClipSupply:
         if self._made is None or self._block != block:
             self._made, self._block = self._make(block), block
         size = len(self._made.labels) // self._steps_at_once
-        return self._made.rows(place * size, (place + 1) * size)
+        made = self._made.rows(place * size, (place + 1) * size)
+        if not self._plan.photometry:
+            return made
+        generator = torch.Generator().manual_seed(_PHOTOMETRY_SEED + self._plan.seed * 1_000_003 + step)
+        return replace(made, clips=randomise_photometry(made.clips, self._plan.photometry, generator))
 
     def _make(self, block: int) -> GestureBatch:
         plan = self._plan

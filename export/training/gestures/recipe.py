@@ -60,6 +60,7 @@ class Plan:
         coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
         stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
+        photometry: Share of clips in other colours and tones than cameras give, see `randomise_photometry`.
         seed: Of clips and weights.
     """
 
@@ -79,6 +80,7 @@ class Plan:
     freeze_norms: bool = False
     coarse_share: float = 0.0
     stream_share: float = 0.35
+    photometry: float = 0.0
     seed: int = 0
 
     @property
