@@ -6,7 +6,6 @@ The last one is for clips of consecutive frames, as streams show them: before th
 gesture may be likelier than the background, for that would be an event too early or another one too late.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tsm_edge.errors import TrainingError
-from tsm_edge.export.data.gestures import NOTHING, OTHER, DenseLabels, GestureBatch, gesture_classes
+from tsm_edge.export.data.gestures import NOTHING, OTHER, GestureBatch, gesture_classes
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.backbone import Backbone
@@ -26,6 +25,7 @@ from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
 from tsm_edge.export.training.frozen_norms import FrozenNorms
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
+from tsm_edge.export.training.gestures.losses import background_loss, late_frames_loss
 from tsm_edge.export.training.moving_average import MovingAverage
 from tsm_edge.export.training.schedule import cosine_factor
 
@@ -33,8 +33,6 @@ __all__ = ["GestureTraining", "Plan", "Progress"]
 
 
 _BACKGROUND = (NOTHING, OTHER)
-_EVENT_SECONDS = 1.0  # after a stroke's end an event still counts as its own
-_CONSECUTIVE_SECONDS = 0.26  # from frame to frame; clips of 8 frames have more between them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,12 +216,12 @@ class GestureTraining:
         logits = logits.float()
         features = self._features.pop().float().view(*logits.shape[:2], -1)
         clip_loss = functional.cross_entropy(logits.mean(1), labels, label_smoothing=plan.label_smoothing)
-        frame_loss = _late_frames_loss(logits, labels, batch.dense)
+        frame_loss = late_frames_loss(logits, labels, batch.dense)
         dense_loss = self.heads.loss(features, batch.dense)
         weight = plan.dense_weight * (1 - 0.8 * progress)
         loss = clip_loss + plan.frame_weight * frame_loss + weight * dense_loss
         if plan.background_weight > 0:
-            loss = loss + plan.background_weight * _background_loss(
+            loss = loss + plan.background_weight * background_loss(
                 logits, labels, self._background, batch.dense
             )
         self._optimizer.zero_grad(set_to_none=True)
@@ -265,26 +263,3 @@ def _front(backbone: Backbone, num_layers: int) -> nn.Sequential:
 def _enlarged(frames: Tensor, size: int) -> Tensor:
     clips = functional.interpolate(frames.flatten(0, 1), size=(size, size), mode="bilinear")
     return clips.view(*frames.shape[:3], size, size)
-
-
-def _late_frames_loss(logits: Tensor, labels: Tensor, dense: DenseLabels) -> Tensor:
-    """Cross entropy of single frames from the second half of the stroke on; without a stroke, of all frames."""
-    stroke = dense.phase == 2
-    seen = stroke.cumsum(1).float() / stroke.sum(1, keepdim=True).clamp(min=1)
-    late = (seen >= 0.5) | (dense.phase == 3)
-    late |= ~stroke.any(1, keepdim=True)
-    wanted = labels[:, None].expand(-1, logits.shape[1])
-    losses = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(late)
-    return (losses * late).sum() / late.sum().clamp(min=1)
-
-
-def _background_loss(logits: Tensor, labels: Tensor, background: Tensor, dense: DenseLabels) -> Tensor:
-    """How far the background's probability is below a half, in nats, in frames of a gesture's clip without gesture."""
-    times, phase = dense.times, dense.phase
-    end = torch.where(phase == 2, times, -torch.inf).amax(1, keepdim=True)
-    outside = (phase == 1) | ((phase == 3) & (times > end + _EVENT_SECONDS))
-    consecutive = times[:, 1:2] - times[:, :1] < _CONSECUTIVE_SECONDS
-    outside &= consecutive & ~torch.isin(labels, background)[:, None]
-    likely = logits.log_softmax(-1)[..., background].logsumexp(-1)
-    losses = (-math.log(2) - likely).clamp(min=0)
-    return (losses * outside).sum() / outside.sum().clamp(min=1)

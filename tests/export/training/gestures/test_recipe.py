@@ -13,7 +13,6 @@ from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, f
 from tsm_edge.export.training.gestures.__main__ import main
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply, coarse_size, gesture_chances
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
-from tsm_edge.export.training.gestures.recipe import _background_loss
 from tsm_edge.export.training.initial_weights import initial_model
 
 PLAN = Plan(clips=16, batch_size=4, size=32, stream_share=0.5, seed=3)
@@ -80,27 +79,6 @@ def test_frozen_norms_stay_while_their_scales_learn():
     moved = {name for name, tensor in training.averaged().items() if not torch.equal(tensor, before[name])}
     assert not any("running" in name or "tracked" in name for name in moved)
     assert {"features.3.conv.0.weight", "features.3.conv.1.weight", "classifier.weight"} <= moved
-
-
-def test_background_is_asked_for_before_a_stroke_and_a_second_after_it():
-    """One clip of 16 frames at 8 a second, its stroke from 0.5 to 0.75 s; classes 0 and 1 are the background."""
-    _, dense = GestureGenerator("train", num_frames=16, fps=(8, 8), size=32).describe(0, 1)
-    times = torch.arange(16)[None] / 8
-    phase = torch.where(times < 0.5, 1, torch.where(times <= 0.75, 2, 3))
-    dense = replace(dense, times=times, phase=phase)
-    background = torch.tensor([0, 1])
-
-    def loss(label: int, likely: int, frames: list[int], dense=dense) -> float:
-        logits = torch.zeros(1, 16, 4)
-        logits[0, frames, likely] = 9.0
-        return float(_background_loss(logits, torch.tensor([label]), background, dense))
-
-    within = list(range(4, 15))  # stroke, and the second after it
-    assert loss(2, 2, within) == 0
-    assert loss(2, 2, [0]) == pytest.approx(loss(2, 2, [15])) and loss(2, 2, [0]) > 1
-    assert loss(2, 0, [0]) == 0
-    assert loss(0, 2, [0]) == 0  # the frames of a background's clip are all asked for their class already
-    assert loss(2, 2, [0], replace(dense, times=times * 3)) == 0  # frames too far apart for a stream
 
 
 def test_a_plan_with_background_learns():
