@@ -24,6 +24,7 @@ __all__ = [
     "ClipsView",
     "FewShotRecord",
     "MadeData",
+    "Measured",
     "Network",
     "StreamsRecord",
     "StreamsResult",
@@ -76,6 +77,28 @@ class MadeData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What every record begins with.
+
+    Attributes:
+        started_at: Local time with offset, ISO 8601.
+        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
+        command: That measured.
+        versions: Package versions by name.
+        device: On which.
+        data: What was made; in FewShotRecord clips to learn have twice its seed, clips to ask one more, or people's
+            cameras the seed itself.
+    """
+
+    started_at: str
+    commit: str
+    command: str
+    versions: dict[str, str]
+    device: Device
+    data: MadeData
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClipsView:
     """How one network was looked through, and what it got right. Shares are 0 to 1, of clips.
 
@@ -99,13 +122,10 @@ class ClipsView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipsRecord:
+class ClipsRecord(Measured):
     """Made clips through several views of a network.
 
     Attributes:
-        started_at: Local time with offset, ISO 8601.
-        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
-        versions: Package versions by name.
         num_clips: All labels that the network knows alike often.
         num_segments: Frames a clip.
         classes: Each class by itself, answers of the online view among all classes.
@@ -115,12 +135,6 @@ class ClipsRecord:
         other_answers: Clips to which these two give other answers.
     """
 
-    started_at: str
-    commit: str
-    command: str
-    versions: dict[str, str]
-    device: Device
-    data: MadeData
     num_clips: int
     num_segments: int
     classes: tuple[ClassResult, ...]
@@ -172,25 +186,16 @@ class StreamsResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamsRecord:
+class StreamsRecord(Measured):
     """Long streams through the streaming loop on the compiled library.
 
     Attributes:
-        started_at: Local time with offset, ISO 8601.
-        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
-        versions: Package versions by name.
         smoothing: How frames became events.
         target: What the library was compiled for.
         num_streams: Made ones.
         num_gestures: In each of them; every fourth has none.
     """
 
-    started_at: str
-    commit: str
-    command: str
-    versions: dict[str, str]
-    device: Device
-    data: MadeData
     network: Network
     smoothing: SmoothingSpec
     target: str
@@ -200,14 +205,10 @@ class StreamsRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FewShotRecord:
+class FewShotRecord(Measured):
     """New gestures learned from few clips.
 
     Attributes:
-        started_at: Local time with offset, ISO 8601.
-        commit: Of the checkout that the code ran from, "-dirty" if changed since; empty outside of one.
-        versions: Package versions by name.
-        data: Clips to learn have twice its seed, clips to ask one more.
         network: What training started from.
         num_people: Who recorded and were asked at one camera each, with a model each; 0 where every clip is of another
             person in another room.
@@ -220,13 +221,8 @@ class FewShotRecord:
         classes: Each class by itself.
     """
 
-    started_at: str
-    commit: str
-    command: str
-    versions: dict[str, str]
-    device: Device
-    data: MadeData
     network: Network
+    num_people: int = 0
     num_per_class: int
     num_views: int
     freeze_backbone: bool
@@ -234,7 +230,6 @@ class FewShotRecord:
     train_seconds: float
     top1: float
     classes: tuple[ClassResult, ...]
-    num_people: int = 0
 
 
 read_clips = partial(read_record, kind=ClipsRecord, content="record of made clips", script="gesture_clips.py")

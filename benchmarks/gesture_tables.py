@@ -7,6 +7,7 @@ from gesture_record import (
     ClipsView,
     FewShotRecord,
     MadeData,
+    Measured,
     Network,
     StreamsRecord,
     StreamsResult,
@@ -131,7 +132,7 @@ def _made(data: MadeData, what: str) -> str:
     return f"made {what} of the world {data.world} (seed {data.seed}{rooms})"
 
 
-def _when(record: ClipsRecord | StreamsRecord | FewShotRecord) -> str:
+def _when(record: Measured) -> str:
     return f"{record.started_at[:10]}, `{record.command}`"
 
 
