@@ -18,7 +18,7 @@ __all__ = ["MAX_FPS", "SMOOTHING", "for_streams"]
 MAX_FPS = 5.0
 
 # The mean of the logits, not of the probabilities: it finds more at the same number of false events.
-SMOOTHING = SmoothingSpec(window=64, window_s=1.25, hysteresis=1, threshold=0.95, pause_s=0.6)
+SMOOTHING = SmoothingSpec(window=64, window_s=1.0, hysteresis=1, threshold=0.95, pause_s=1.0)
 
 
 def for_streams(spec: ModelSpec) -> ModelSpec:
