@@ -41,7 +41,7 @@ class FrozenNorms(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits of every frame, as `ClipModel.forward` gives them in evaluation mode."""
-        weights = {f"backbone.{name}": self._weights[name] for name in self._others}
+        weights: dict[str, Tensor] = {f"backbone.{name}": self._weights[name] for name in self._others}
         for conv, norm in self._norms.items():
             assert norm.running_mean is not None and norm.running_var is not None
             scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)

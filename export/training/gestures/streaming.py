@@ -1,8 +1,8 @@
 """How a model of made gestures is read on streams: which frames reach it, and what its logits must say for an event.
 
 Chosen by `benchmarks/gesture_events.py` on made streams of the world `train`, which is not the one that figures come
-from: the most right events among those settings that announce within 0.3 s after the stroke, are right nine times out
-of ten, and are calmest where nobody gestures, for other people, rooms and cameras make more false events than these do.
+from: the most right events among those settings that announce within 0.3 s after the stroke, and among those the
+calmest where nobody gestures, for other people, rooms and cameras make more false events than these do.
 """
 
 from dataclasses import replace
