@@ -116,7 +116,11 @@ def initial_model(
             kept[first] = for_channels(kept[first], in_channels)
             words += ", its first convolution averaged over colours"
         backbone.load_state_dict(kept, strict=False)
-        if mode == "offline" and source.trained_shift == "online" and isinstance(backbone, MobileNetV2):
+        if (
+            mode == "offline"
+            and (source.trained, source.trained_shift) == (True, "online")
+            and isinstance(backbone, MobileNetV2)
+        ):
             exchange_shifted_channels(backbone, spec.shift_div)
         words += ", its classifier kept" if keeps_head else f", {NEW_CLASSIFIER}"
     return ClipModel(backbone, replace(spec, trained_shift=mode)), words

@@ -40,7 +40,13 @@ def render_record(record: BenchRecord) -> Group:
         Text(),
         *(Text(f"skipped {name}: {reason}", style="yellow") for name, reason in record.skipped.items()),
         *(Text(f"hint: {hint}", style="yellow") for hint in hints(record)),
-        Text(record.verdict.sentence, style=VERDICT_STYLES[record.verdict.status]),
+        # One line however long the device's name is: scripts read the last one.
+        Text(
+            record.verdict.sentence,
+            style=VERDICT_STYLES[record.verdict.status],
+            no_wrap=True,
+            overflow="ignore",
+        ),
     )
 
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -59,6 +60,7 @@ def test_torchvisions_mobilenet_is_read(tmp_path):
 
 def test_what_was_learned_online_goes_on_offline_with_its_past(tmp_path):
     online = build_model("mobilenetv2-0.5", labels=LABELS, image_size=32, seed=4)
+    online.spec = replace(online.spec, trained=True)
     path = tmp_path / "online.safetensors"
     save_checkpoint(online, path)
     same, _ = initial_model(path, LABELS, name="m", image_size=32, mode="online")
