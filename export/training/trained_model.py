@@ -143,8 +143,8 @@ def _run(
         "state": state,
         "listener": listener,
     }
+    network.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if options.freeze_backbone:
-        network.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return train_classifier(network, batches, options, **settings)
     few = len(training) < FEW_CLIPS and words != RANDOM and options.modality == "rgb"
     return train_all(

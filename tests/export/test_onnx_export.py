@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from tsm_edge.errors import ExportError, OutputError
-from tsm_edge.export import ClipModel, StreamingModel, default_model, export_checked_onnx, export_onnx
+from tsm_edge.export import (
+    ClipModel,
+    StreamingModel,
+    build_model,
+    default_model,
+    export_checked_onnx,
+    export_onnx,
+)
 from tsm_edge.export.fold import fold_batch_norm
 from tsm_edge.export.models.random_weights import random_clip
 from tsm_edge.export.onnx_export import to_onnx
@@ -54,15 +61,18 @@ def test_onnx_streaming_is_the_online_clip_model_at_every_length(
         assert_close(streamed[: len(logits)], logits)
 
 
-def test_full_size_network_streams_in_onnx_runtime(tmp_path, assert_close):
-    model, frames = default_model(), random_clip(3, 224, torch.Generator().manual_seed(4))
+@pytest.mark.parametrize("make", [default_model, build_model], ids=["shipped", "seeded"])
+def test_full_size_network_streams_in_onnx_runtime(tmp_path, assert_close, make):
+    model, frames = make(), random_clip(3, 224, torch.Generator().manual_seed(4))
     report = export_checked_onnx(model, tmp_path / "model.onnx")
     with torch.inference_mode():
         assert_close(stream_onnx(report.path, model.spec, frames), model(frames[None])[0])
     assert report.size_bytes == report.path.stat().st_size
     assert report.check.num_frames == 16
     assert 0 < report.check.max_relative_error <= 1e-5
-    assert report.check.least_influence > 0.001
+    # How much a buffer matters is the weights' affair: of seeded ones it is known, of others far above all rounding.
+    least = 0.01 if make is build_model else 1000 * report.check.max_relative_error
+    assert report.check.least_influence > least
 
 
 def test_graphs_are_the_papers_networks_in_plain_operators(proto, resnet_onnx_path):

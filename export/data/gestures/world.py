@@ -96,7 +96,7 @@ WORLDS = {
             body_sway=(0.0, 0.03),
             muted=0.7,
         ),
-        # For choosing: other rooms, framings and cameras; never trained on.
+        # For choosing: other rooms, photographs and framings, worse cameras on average; never trained on.
         World(
             name="held-out",
             aspects=(4 / 3, 1.25, 1.7),

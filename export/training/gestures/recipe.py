@@ -53,8 +53,8 @@ class Plan:
         label_smoothing: As in cross entropy.
         ema_decay: Of the average that is kept.
         frozen_layers: That many layers in front, of `backbone.features`, stay as they began, norms included.
-        freeze_norms: Batch norms keep the statistics that they came with: for weights that have learned already, and
-            twice as fast on a processor.
+        freeze_norms: Batch norms keep the statistics that they came with: for weights that have learned already; on a
+            processor a step then takes two thirds of the time.
         coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
         stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
@@ -121,7 +121,7 @@ class GestureTraining:
     ) -> None:
         self._classes = gesture_classes(model.spec.labels).to(device)
         self._background = torch.tensor(
-            [model.spec.labels.index(label) for label in _BACKGROUND], device=device
+            [number for number, label in enumerate(model.spec.labels) if label in _BACKGROUND], device=device
         )
         self._supply = ClipSupply(plan, device, pictures, world, self._classes)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

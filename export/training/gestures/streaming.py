@@ -1,8 +1,10 @@
 """How a model of made gestures is read on streams: which frames reach it, and what its logits must say for an event.
 
-Chosen by `benchmarks/gesture_events.py` on made streams of the world `train`, which is not the one that figures come
-from: the most right events among those settings that announce within 0.3 s after the stroke, and among those the
-calmest where nobody gestures, for other people, rooms and cameras make more false events than these do.
+`benchmarks/gesture_events.py` ranks settings on made streams of the world `train`, which is not the one that figures
+come from: the most right events among those that announce within 0.3 s after the stroke and are calm where nobody
+gestures. Of the last run's weights it puts a mean over 0.75 s and 0.9 of the probability first. On streams of the world
+`held-out` one announcement in six was false with these, for other people and rooms make more; over a second and with
+0.95 it was one in seventy.
 """
 
 from dataclasses import replace

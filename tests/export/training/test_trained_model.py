@@ -81,7 +81,10 @@ def test_few_clips_leave_a_trained_models_norms_as_they_are(clips, options, star
             **changed,
         )
         after = load_checkpoint(path).backbone.state_dict()
-        return any(not torch.equal(after[name], before[name]) for name in before if "running_mean" in name)
+        means = [name for name in before if "running_mean" in name]
+        if changed["init"] == "random":  # where they begin at zero
+            return all(bool(after[name].any()) for name in means)
+        return any(not torch.equal(after[name], before[name]) for name in means)
 
     assert not norms_moved()
     assert "features, view 1 of 2" in heard
@@ -180,15 +183,15 @@ def test_init_keeps_the_classifier_only_for_the_same_classes(clips, options, tmp
         build_model(MODEL, labels=("left", "right"), image_size=32), tmp_path / "same.safetensors"
     )
     save_checkpoint(build_model(MODEL, num_classes=5, image_size=32), tmp_path / "other.safetensors")
-    slow = replace(options, epochs=1, lr=1e-9, ema_decay=0)
+    slow = replace(options, epochs=1, lr=1e-9, head_lr_scale=1.0, ema_decay=0)
     for name, kept in (("same", True), ("other", False)):
         source, output = tmp_path / f"{name}.safetensors", tmp_path / "m.safetensors"
         report = train(clips, output, slow, init=source)
         before, after = load_checkpoint(source).backbone, load_checkpoint(output).backbone
-        assert torch.allclose(before.features[3].conv[0].weight, after.features[3].conv[0].weight, atol=1e-6)
+        assert torch.allclose(before.features[3].conv[0].weight, after.features[3].conv[0].weight)
         assert ("its classifier kept" in report.start) == kept
         if kept:
-            assert torch.allclose(before.classifier.weight, after.classifier.weight, atol=1e-6)
+            assert torch.allclose(before.classifier.weight, after.classifier.weight)
 
 
 @pytest.mark.parametrize(
