@@ -73,6 +73,7 @@ _PLAN = Plan()
     is_flag=True,
     help="Batch norms keep their statistics; faster, and --init must be trained.",
 )
+@click.option("--bfloat16", is_flag=True, help="Faster on processors with AVX512_BF16; a GPU always does it.")
 @click.option("--stream-share", type=float, default=_PLAN.stream_share, show_default=True)
 @click.option(
     "--photometry",
@@ -104,14 +105,14 @@ _PLAN = Plan()
 def main(
     output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
     background_weight: float, without: tuple[str, ...], coarse_share: float, freeze: int, freeze_norms: bool,
-    stream_share: float, photometry: float, seed: int, mode: ShiftMode, device: str, minutes: float | None,
-    pictures: Path | None, rooms: tuple[Path, ...], score_clips: int,
+    bfloat16: bool, stream_share: float, photometry: float, seed: int, mode: ShiftMode, device: str,
+    minutes: float | None, pictures: Path | None, rooms: tuple[Path, ...], score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
     plan = replace(
         _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
-        background_weight=background_weight, frozen_layers=freeze, freeze_norms=freeze_norms,
+        background_weight=background_weight, frozen_layers=freeze, freeze_norms=freeze_norms, bfloat16=bfloat16,
         coarse_share=coarse_share, stream_share=stream_share, photometry=photometry,
         seed=seed,
     )  # fmt: skip

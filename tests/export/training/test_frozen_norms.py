@@ -57,3 +57,46 @@ def test_statistics_stay(model):
     model.train()
     gradients(model, FrozenNorms(model))
     assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+
+
+def test_in_sixteen_bits_gradients_are_as_near_as_those_of_the_model_itself(model):
+    """Rounding moves values across the kinks of ReLU6, with norms of their own as without."""
+
+    def in_bfloat16(network: torch.nn.Module):
+        def run(clips: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = network(clips)
+            assert logits.dtype == torch.bfloat16
+            return logits.float()
+
+        return run
+
+    expected = flat(gradients(model, model))
+    found = flat(gradients(model, in_bfloat16(FrozenNorms(model))))
+    peer = flat(gradients(model, in_bfloat16(model)))
+    assert 0 < float((found - expected).norm()) < 1.3 * float((peer - expected).norm())
+
+
+def flat(gradients: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([gradient.flatten() for gradient in gradients.values()])
+
+
+def test_no_activation_is_kept_twice():
+    """Of each clamp the model keeps the convolution's output, the norm's and its own; one of them is enough."""
+    model = build_model("mobilenetv2-0.5", num_classes=4, image_size=32, seed=2)
+    kept: set[int] = set()
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.ndim == 4 and len(tensor) == CLIPS.shape[0] * CLIPS.shape[1]:
+            kept.add(tensor.data_ptr())
+        return tensor
+
+    def num_kept(network: torch.nn.Module) -> int:
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            answers = network(CLIPS)
+        assert answers.requires_grad
+        return len(kept)
+
+    num_clamps = sum(isinstance(module, torch.nn.ReLU6) for module in model.modules())
+    assert num_kept(model) - num_kept(FrozenNorms(model)) >= 2 * num_clamps

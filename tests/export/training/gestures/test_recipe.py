@@ -52,6 +52,12 @@ def test_another_plan_is_refused():
         other.load_state_dict(state)
 
 
+def test_a_run_of_before_a_setting_came_goes_on():
+    state = GestureTraining(small_model(), PLAN, CPU).state_dict()
+    del state["plan"]["bfloat16"]
+    GestureTraining(small_model(), PLAN, CPU).load_state_dict(state)
+
+
 def test_other_labels_are_refused():
     model = initial_model("random", ("a", "b"), name="two", model="mobilenetv2-0.5", image_size=32)[0]
     with pytest.raises(TrainingError, match="'a' is no made gesture"):
@@ -79,6 +85,16 @@ def test_frozen_norms_stay_while_their_scales_learn():
     moved = {name for name, tensor in training.averaged().items() if not torch.equal(tensor, before[name])}
     assert not any("running" in name or "tracked" in name for name in moved)
     assert {"features.3.conv.0.weight", "features.3.conv.1.weight", "classifier.weight"} <= moved
+
+
+def test_a_plan_in_sixteen_bits_learns_much_the_same():
+    plan = replace(PLAN, freeze_norms=True)
+    whole, half = (
+        reports_of(GestureTraining(small_model(), replace(plan, bfloat16=short), CPU))
+        for short in (False, True)
+    )
+    for expected, found in zip(whole, half, strict=True):
+        assert found.loss == pytest.approx(expected.loss, rel=0.02) and found.loss != expected.loss
 
 
 def test_a_plan_with_background_learns():
