@@ -20,9 +20,9 @@ from tsm_edge.export.data.gestures.splat import Lights, Placement, Skin, splat
 from tsm_edge.export.data.gestures.view import View
 from tsm_edge.export.data.gestures.world import World
 
-__all__ = ["HandLayer", "Hands", "choose_hands"]
+__all__ = ["MOST_INSTANTS", "HandLayer", "Hands", "choose_hands"]
 
-_MOST_INSTANTS = 6  # of one exposure
+MOST_INSTANTS = 6  # of one exposure
 _PIXELS_AN_INSTANT = 2.2  # how far a hand may jump between two
 
 
@@ -196,7 +196,7 @@ class HandLayer:
         scale = self.size / view.height[rows, None]
         far = [(state.place + _tip(state)) for state in (early, late)]
         moved = torch.maximum((far[1] - far[0]).norm(dim=-1), (late.place - early.place).norm(dim=-1)) * scale
-        count = (moved / _PIXELS_AN_INSTANT).ceil().clamp(2, _MOST_INSTANTS).long()
+        count = (moved / _PIXELS_AN_INSTANT).ceil().clamp(2, MOST_INSTANTS).long()
         highest = torch.minimum(early.place[..., 1], late.place[..., 1]) - 1.1 * early.length
         bottom = (view.top + view.height)[rows, None]
         count = count * ((highest < bottom) & motion.shown[:, None])

@@ -10,7 +10,7 @@ from torch.nn import functional
 from tsm_edge.errors import UsageError
 from tsm_edge.export.data.gestures.camera import choose_cameras, noise_bank, photograph
 from tsm_edge.export.data.gestures.choreography import choreograph
-from tsm_edge.export.data.gestures.hand_layer import HandLayer, choose_hands
+from tsm_edge.export.data.gestures.hand_layer import MOST_INSTANTS, HandLayer, choose_hands
 from tsm_edge.export.data.gestures.hand_shape import hand_shape
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
@@ -99,6 +99,9 @@ class GestureStream:
     events: tuple[GestureEvent, ...]
 
 
+_CPU_CHUNK = 8  # clips drawn at once
+# A GPU's memory at most: 10.4 GiB were taken for 1,024 clips of 8 frames at 112 pixels.
+_BYTES_A_DRAWN_PIXEL, _BYTES_A_PIXEL = 82, 27
 _STREAM_FRAMES = 64  # drawn at once
 _STREAM_NUMBERS, _RATE_NUMBERS = 1000, 500  # streams of random numbers, beside the worlds' own
 
@@ -114,7 +117,7 @@ class GestureGenerator:
         fps: Frames a second, drawn between two numbers for every clip. The default spreads 8 frames over some 3 s, as
             segment sampling does; (12, 12) gives consecutive frames of a usual webcam.
         device: Where to draw: "cpu", "cuda".
-        chunk: Clips drawn at once; the default suits caches on a CPU and fills a GPU.
+        chunk: Clips drawn at once; the default suits caches on a CPU, and a third of a GPU's free memory.
         pictures: Photographs and videos; by default those of the packages that are installed.
 
     Raises:
@@ -143,9 +146,9 @@ class GestureGenerator:
         self.seed, self.num_frames, self.size = seed, num_frames, size
         self.fps = fps or (num_frames / 3.6, num_frames / 2.2)
         self.device = torch.device(device)
-        self.chunk = chunk or (8 if self.device.type == "cpu" else 1024)
         # Webcam recordings of gestures are some 100 pixels high: larger pictures are drawn so and enlarged.
         self._canvas = size if size <= 128 else (size // 2 + 15) // 16 * 16
+        self.chunk = chunk or self._fitting_chunk()
         shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)
         self._layer = HandLayer(shape, self._canvas)
         self._pictures = (pictures or load_pictures()).chosen(self.world.photo_parity).to(self.device)
@@ -160,10 +163,19 @@ class GestureGenerator:
             labels: What they show, indices into MADE_LABELS, (count,); by default each clip's own label, all of
                 GESTURE_LABELS alike often.
         """
-        numbers = torch.arange(start, start + count, device=self.device)
+        return self.numbered(torch.arange(start, start + count), labels)
+
+    def numbered(self, numbers: Tensor, labels: Tensor | None = None) -> GestureBatch:
+        """Clips with any numbers.
+
+        Args:
+            numbers: From 0, (N,), int64, at least one.
+            labels: As of `clips`.
+        """
+        numbers = numbers.to(self.device)
         parts = [
             self._draw(numbers[i : i + self.chunk], None if labels is None else labels[i : i + self.chunk])
-            for i in range(0, count, self.chunk)
+            for i in range(0, len(numbers), self.chunk)
         ]
         dense = DenseLabels(
             **{
@@ -178,6 +190,17 @@ class GestureGenerator:
         numbers = torch.arange(start, start + count, device=self.device)
         plan = self._plan(numbers, labels)
         return plan.labels, plan.dense
+
+    def _fitting_chunk(self) -> int:
+        """Clips that are drawn at once."""
+        if self.device.type == "cpu":
+            return _CPU_CHUNK
+        free, _ = torch.cuda.mem_get_info(self.device)
+        a_frame = _BYTES_A_DRAWN_PIXEL * self._canvas**2 + _BYTES_A_PIXEL * self.size**2
+        # What splat looks through at once: torch.nonzero counts in 32 bits on a GPU.
+        spots = MOST_INSTANTS * (self._canvas + 2) ** 2
+        frames = min(free // 3 // a_frame, (2**31 - 1) // spots)
+        return max(_CPU_CHUNK, int(frames) // self.num_frames)
 
     @torch.no_grad()
     def _plan(self, numbers: Tensor, labels: Tensor | None) -> "_Plan":

@@ -21,10 +21,12 @@ _LARGE = (
 )
 _COARSE = 112
 _OTHERS = 3.0  # at 1 a model knew 57 % of them; at 5 it took so many gestures for them that 39 % of these answers held
-_CLIPS_AT_ONCE = 1024  # on a GPU: starting kernels takes longer than they do
 _STREAM_FPS = (4.0, 10.0)  # streams are read at 5 frames a second or little more, see streaming.py
 _PHOTOMETRY_SEED = 1 << 40  # apart from what labels are drawn with
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
+
+
+_Kind = tuple[bool, bool]  # a stream's frames; made coarse and enlarged
 
 
 class ClipSupply:
@@ -43,10 +45,7 @@ class ClipSupply:
     ) -> None:
         self._plan = plan
         self._chances = gesture_chances(classes.cpu())
-        self._steps_at_once = max(1, _CLIPS_AT_ONCE // plan.batch_size) if device.type == "cuda" else 1
-        self._made: GestureBatch | None = None
-        self._block = -1
-        self._generators: dict[tuple[bool, bool], GestureGenerator] = {}
+        self._generators: dict[_Kind, GestureGenerator] = {}
         coarse = (False, True) if plan.coarse_share > 0 else (False,)
         for is_stream, is_coarse in itertools.product((False, True), coarse):
             frames: dict[str, Any] = (
@@ -56,30 +55,45 @@ class ClipSupply:
             self._generators[is_stream, is_coarse] = GestureGenerator(
                 world, seed=plan.seed, size=size, device=device, pictures=pictures, **frames
             )
+        at_once = max(generator.chunk for generator in self._generators.values())
+        self._steps_at_once = max(1, at_once // plan.batch_size)
+        self._block, self._made = -1, list[GestureBatch]()
 
     def batch(self, step: int) -> GestureBatch:
-        """The clips of a step; a GPU makes those of several steps at once."""
+        """The clips of a step; those of several steps are made at once where a GPU would idle otherwise."""
         block, place = divmod(step, self._steps_at_once)
-        if self._made is None or self._block != block:
-            self._made, self._block = self._make(block), block
-        size = len(self._made.labels) // self._steps_at_once
-        made = self._made.rows(place * size, (place + 1) * size)
+        if self._block != block:
+            self._made = self._make(range(block * self._steps_at_once, (block + 1) * self._steps_at_once))
+            self._block = block
+        made = self._made[place]
         if not self._plan.photometry:
             return made
         generator = torch.Generator().manual_seed(_PHOTOMETRY_SEED + self._plan.seed * 1_000_003 + step)
         return replace(made, clips=randomise_photometry(made.clips, self._plan.photometry, generator))
 
-    def _make(self, block: int) -> GestureBatch:
+    def _make(self, steps: range) -> list[GestureBatch]:
+        wanted = [self._wanted(step) for step in steps]
+        made: dict[int, GestureBatch] = {}
+        for kind, generator in self._generators.items():
+            places = [place for place, (of, _, _) in enumerate(wanted) if of == kind]
+            if not places:
+                continue
+            numbers, labels = (torch.cat([wanted[place][i] for place in places]) for i in (1, 2))
+            clips = generator.numbered(numbers, labels)
+            size = len(numbers) // len(places)  # all steps of a kind have as many clips
+            made |= {place: clips.rows(i * size, (i + 1) * size) for i, place in enumerate(places)}
+        return [made[place] for place in range(len(steps))]
+
+    def _wanted(self, step: int) -> tuple[_Kind, Tensor, Tensor]:
+        """Which generator makes a step's clips, their numbers and labels, (N,)."""
         plan = self._plan
-        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + block)
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         is_stream = float(torch.rand((), generator=generator)) < plan.stream_share
         is_coarse = float(torch.rand((), generator=generator)) < plan.coarse_share
-        made = self._generators[is_stream, is_coarse]
-        count = plan.batch_size * self._steps_at_once
-        if is_stream:
-            half = max(1, plan.batch_size // 2) * self._steps_at_once
-            return made.clips(_STREAM_CLIPS + block * count, half, self._labels(half, generator))
-        return made.clips(block * count, count, self._labels(count, generator))
+        count = max(1, plan.batch_size // 2) if is_stream else plan.batch_size
+        first = step * plan.batch_size + (_STREAM_CLIPS if is_stream else 0)
+        numbers = torch.arange(first, first + count)
+        return (is_stream, is_coarse), numbers, self._labels(count, generator)
 
     def _labels(self, count: int, generator: torch.Generator) -> Tensor:
         """What the clips show, (count,), indices into GESTURE_LABELS."""
