@@ -78,7 +78,8 @@ class ClipSupply:
             places = [place for place, (of, _, _) in enumerate(wanted) if of == kind]
             if not places:
                 continue
-            numbers, labels = (torch.cat([wanted[place][i] for place in places]) for i in (1, 2))
+            numbers = torch.cat([wanted[place][1] for place in places])
+            labels = torch.cat([wanted[place][2] for place in places])
             clips = generator.numbered(numbers, labels)
             size = len(numbers) // len(places)  # all steps of a kind have as many clips
             made |= {place: clips.rows(i * size, (i + 1) * size) for i, place in enumerate(places)}
