@@ -25,7 +25,6 @@ _STREAM_FPS = (4.0, 10.0)  # streams are read at 6 to 8 frames a second, see str
 _PHOTOMETRY_SEED = 1 << 40  # apart from what labels are drawn with
 _STREAM_CLIPS = 10**9  # number of the first clip of 16 frames: no other step sees these
 
-
 _Kind = tuple[bool, bool]  # a stream's frames; made coarse and enlarged
 
 
