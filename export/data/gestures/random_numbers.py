@@ -59,6 +59,14 @@ class ClipRandom:
         part._table, part._normals = self._table[chosen], self._normals[chosen]
         return part
 
+    def apart(self, stream: int) -> "ClipRandom":
+        """Other numbers of the same clips, whatever was drawn before; what this object draws next stays as it is."""
+        part = object.__new__(ClipRandom)
+        part._key, part._drawn = _hash(self._key + torch.full_like(self._key, stream + 1) * _GOLDEN), 0
+        part._table = part._block(0)
+        part._normals = _normal(part._table)
+        return part
+
     def skip(self, count: int) -> None:
         """Leave out `count` numbers: what some rows drew by themselves."""
         self._drawn += count

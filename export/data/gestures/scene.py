@@ -17,6 +17,7 @@ from tsm_edge.export.data.gestures.world import World
 __all__ = ["paint_scenes"]
 
 _MARGIN = 0.14  # of the picture, painted around it so that nothing ends when the camera or a body moves
+_TEXTURE_NUMBERS = 1  # apart from the scene's own, which are the same with and without textures
 _THING_LABELS = tuple(GESTURE_LABELS.index(name) for name in ("No gesture", "Doing other things"))
 
 
@@ -45,6 +46,7 @@ def paint_scenes(
 
     x, y = view.grid(round(0.75 * size * (1 + 2 * _MARGIN)), _MARGIN)
     layer, relief = paint_people(r, person, light, x, y)
+    layer = _textured(r.apart(_TEXTURE_NUMBERS), world, layer, pictures)
     seated = r.chance(0.985)[:, None, None, None].to(layer.dtype)
     moved = base[None, None] + shift[:, :, None, None] + _sway(r, world, view, person, relief, times, size)
     frames = _over(frames, _sampled(layer * seated, moved))
@@ -133,17 +135,43 @@ def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures)
     rows = torch.nonzero(chosen)[:, 0]
     if not len(rows) or not len(pictures.photos):
         return rooms
-    photos = pictures.photos[(which[rows] * len(pictures.photos)).long()].float().div(255).pow(2.2)
-    size = rooms.shape[-1]
-    steps = (torch.arange(size, device=rooms.device) + 0.5) / size * 2 - 1
-    zoom, place, flip = zoom[rows, None], place[rows], torch.where(flip[rows, None], -1.0, 1.0)
+    photos = pictures.photos[(which[rows] * len(pictures.photos)).long()]
+    flip = torch.where(flip[rows], -1.0, 1.0)
+    seen = _part_of(photos, zoom[rows], place[rows], flip, rooms.shape[-1])
+    return rooms.index_copy(0, rows, seen * gain[rows, None, None, None])
+
+
+def _textured(r: ClipRandom, world: World, layer: Tensor, pictures: Pictures) -> Tensor:
+    """People (N, 4, S, S), some with a photograph's tones on them: a made face is smoother than any that is real.
+
+    A network that only saw smooth faces took the wrinkles, nostrils and lips of real ones for hands.
+    """
+    rows = torch.nonzero(r.chance(world.textured))[:, 0]
+    own = r.rows(rows)
+    if not len(rows) or not len(pictures.photos):
+        return layer
+    photos = pictures.photos[(own.unit() * len(pictures.photos)).long()]
+    zoom, place, upright = own.log_uniform(0.12, 0.6), own.uniform(-1, 1, 2), torch.ones(len(rows))
+    tones = _part_of(photos, zoom, place, upright.to(layer.device), layer.shape[-1])
+    grey = tones.mean(1, keepdim=True).expand_as(tones)
+    tones = torch.where(own.chance(0.6)[:, None, None, None], grey, tones)
+    tones = (tones / tones.mean((1, 2, 3), keepdim=True).clamp(min=0.01)).clamp(max=3)
+    seen = torch.lerp(torch.ones_like(tones), tones, own.uniform(0.15, 0.8)[:, None, None, None])
+    covered = layer[rows]
+    return layer.index_copy(0, rows, torch.cat((covered[:, :3] * seen, covered[:, 3:]), dim=1))
+
+
+def _part_of(pictures: Tensor, zoom: Tensor, place: Tensor, flip: Tensor, size: int) -> Tensor:
+    """Square parts of pictures (N, 3, H, W), uint8: `zoom` (N,) of them about `place` (N, 2); linear light."""
+    linear = pictures.float().div(255).pow(2.2)
+    steps = (torch.arange(size, device=pictures.device) + 0.5) / size * 2 - 1
+    zoom, flip = zoom[:, None], flip[:, None]
     gx = steps * zoom * flip + place[:, :1] * (1 - zoom)
     gy = steps * zoom + place[:, 1:] * (1 - zoom)
     grid = torch.stack((gx[:, None].expand(-1, size, -1), gy[:, :, None].expand(-1, -1, size)), dim=-1)
-    seen = functional.grid_sample(
-        photos, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    return functional.grid_sample(
+        linear, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
-    return rooms.index_copy(0, rows, seen * gain[rows, None, None, None])
 
 
 def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pictures: Pictures) -> Tensor:
@@ -162,15 +190,10 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
     turn = (2 * length - 2)[:, None]
     at = ((begin[rows] * length)[:, None] + times[rows] * 12).long() % turn
     number = first[:, None] + torch.minimum(at, turn - at)
-    shown = pictures.videos[number.flatten()].float().div(255).pow(2.2)
-    size, t = frames.shape[-1], frames.shape[1]
-    steps = (torch.arange(size, device=frames.device) + 0.5) / size * 2 - 1
-    gx = steps * zoom[rows, None] * torch.where(flip[rows, None], -1.0, 1.0) + place[rows, :1] * (
-        1 - zoom[rows, None]
-    )
-    gy = steps * zoom[rows, None] + place[rows, 1:] * (1 - zoom[rows, None])
-    grid = torch.stack((gx[:, None].expand(-1, size, -1), gy[:, :, None].expand(-1, -1, size)), dim=-1)
-    seen = functional.grid_sample(shown, grid.repeat_interleave(t, 0), mode="bilinear", align_corners=False)
+    t = frames.shape[1]
+    flip = torch.where(flip[rows], -1.0, 1.0)
+    again = (part.repeat_interleave(t, 0) for part in (zoom[rows], place[rows], flip))
+    seen = _part_of(pictures.videos[number.flatten()], *again, frames.shape[-1])
     return frames.index_copy(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
 
 

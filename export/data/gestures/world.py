@@ -37,6 +37,7 @@ class World:
         room_seed: Rooms and people of worlds with other seeds differ in kind: colours, shapes, habits.
         clutter: How many things stand in a made room.
         long_sleeves: Chance of long sleeves.
+        textured: Chance that a photograph's tones lie on a person's face and clothes.
         passer_by: Chance that somebody else moves in the picture.
         object_held: Chance that a thing is moved about in "Doing other things" and "No gesture".
         second_hand: Chance that the other hand is in the picture.
@@ -65,6 +66,7 @@ class World:
     room_seed: int = 0
     clutter: tuple[int, int] = (4, 16)
     long_sleeves: float = 0.5
+    textured: float = 0.0
     passer_by: float = 0.12
     object_held: float = 0.3
     second_hand: float = 0.12
@@ -80,6 +82,7 @@ WORLDS = {
         # For training: wide in everything.
         World(
             name="train",
+            head_width=(0.095, 0.28),
             exposure=(0.65, 1.5),
             odd_exposure=(0.19, 0.15),
             saturation=(0.3, 1.15),
@@ -90,6 +93,7 @@ WORLDS = {
             videos=0.08,
             photo_parity=0,
             clutter=(4, 18),
+            textured=0.35,
             passer_by=0.16,
             second_hand=0.18,
             drift=0.35,

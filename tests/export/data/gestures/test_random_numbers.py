@@ -43,3 +43,14 @@ def test_picks_follow_their_weights():
     shares = torch.bincount(picked.flatten(), minlength=3) / picked.numel()
     assert shares[1] == 0
     assert abs(shares[2] - 0.75) < 0.03  # five deviations of 8,000 draws
+
+
+def test_numbers_apart_differ_and_leave_the_rest_alone():
+    clips = torch.arange(5)
+    plain, other = ClipRandom(3, clips), ClipRandom(3, clips)
+    assert torch.equal(plain.unit(4), other.unit(4))
+    apart = other.apart(1)
+    assert torch.equal(apart.unit(7), ClipRandom(3, clips).apart(1).unit(7))  # whatever was drawn before
+    assert not torch.equal(other.apart(2).unit(7), other.apart(1).unit(7))
+    assert torch.equal(plain.unit(4), other.unit(4))
+    assert torch.equal(other.rows(clips[2:]).apart(1).unit(7), other.apart(1).unit(7)[2:])
