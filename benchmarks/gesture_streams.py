@@ -1,22 +1,24 @@
 """What users see of a gesture model: events on long streams, their delay, and false ones.
 
-    python benchmarks/gesture_streams.py [MODEL] [--streams N] [--gestures N] [--json FILE]
+    python benchmarks/gesture_streams.py [MODEL] [--streams N] [--gestures N] [--videos FOLDER] [--json FILE]
 
 The checkpoint is compiled for this machine, and every frame goes through `Session` and `Stream` with its time, as in
 `tsm-edge run`: resized, streamed, smoothed. Made streams are of the world `held-out`: one person, one gesture after
-another with other things between them, and every fourth stream other things alone. Packaged videos show no gesture.
+another with other things between them, and every fourth stream other things alone. Packaged videos show no gesture,
+nor must those of FOLDER.
 Slower cameras are the same streams thinned; lost frames are lost at random.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from gesture_clips import gesture_model
 from gesture_record import StreamsRecord, StreamsResult, made_data, network, provenance, weights_file
-from gesture_sources import ShownStream, made_streams, packaged_streams
+from gesture_sources import ShownStream, made_streams, packaged_streams, video_streams
 from record_files import write_record
 from result_files import RESULTS, announce
 
@@ -50,10 +52,17 @@ OPPOSITES = {a: b for pair in DIRECTED_PAIRS for a, b in (pair, pair[::-1])} | {
 @click.option("--gestures", type=click.IntRange(1), default=14, show_default=True, help="In each of them.")
 @click.option("--world", type=click.Choice(sorted(WORLDS)), default="held-out", show_default=True)
 @click.option("--seed", type=int, default=1002, show_default=True, help="Of the streams.")
+@click.option(
+    "--videos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of more videos in which nobody gestures.",
+)
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Default: named by the conditions.")
-def main(model: str, streams: int, gestures: int, world: str, seed: int, output: Path | None) -> None:
+def main(
+    model: str, streams: int, gestures: int, world: str, seed: int, videos: Path | None, output: Path | None
+) -> None:
     """Announce events with MODEL, a checkpoint of made gestures; by default the one that is shipped."""
-    record = measure(weights_file(model), streams, gestures, world, seed)
+    record = measure(weights_file(model), streams, gestures, world, seed, videos)
     path = (
         output
         or RESULTS / f"gestures-streams-{record.network.name}-{record.network.image_size}px-{world}.json"
@@ -64,7 +73,9 @@ def main(model: str, streams: int, gestures: int, world: str, seed: int, output:
     announce(f"wrote {path}")
 
 
-def measure(weights: Path, count: int, gestures: int, world: str, seed: int) -> StreamsRecord:
+def measure(
+    weights: Path, count: int, gestures: int, world: str, seed: int, videos: Path | None = None
+) -> StreamsRecord:
     """Show all streams under all conditions.
 
     Raises:
@@ -79,7 +90,7 @@ def measure(weights: Path, count: int, gestures: int, world: str, seed: int) -> 
         target = host_target()
         compile_bundle(model, target, Path(folder) / "bundle")
         with Session.load(Path(folder) / "bundle") as session:
-            for stream in packaged_streams():
+            for stream in chain(packaged_streams(), video_streams(videos) if videos else ()):
                 tally.show(stream, session, CONDITIONS[:3])
             for place, stream in enumerate(made_streams(world, seed, count, gestures, model.spec.labels)):
                 tally.show(stream, session, CONDITIONS)

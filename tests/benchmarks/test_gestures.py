@@ -3,6 +3,7 @@
 import dataclasses
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -179,6 +180,21 @@ def test_packaged_videos_are_played_to_and_fro():
     np.testing.assert_array_equal(plain.pictures[:half], plain.pictures[half:])
     np.testing.assert_array_equal(plain.pictures[1], plain.pictures[half - 1])
     assert dataclasses.asdict(plain)["events"] == ()
+
+
+def test_own_videos_are_shown_beside(tmp_path):
+    import gesture_sources
+
+    with pytest.raises(UsageError, match="has no videos; give a folder of mp4"):
+        list(gesture_sources.video_streams(tmp_path))
+    video = cv2.VideoWriter(str(tmp_path / "desk.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 2, (48, 32))
+    for tone in range(34):
+        video.write(np.full((32, 48, 3), 7 * tone, np.uint8))
+    video.release()
+    streams = list(gesture_sources.video_streams(tmp_path))
+    assert [stream.name for stream in streams] == ["desk", "desk mirrored", "desk nearer"]
+    assert [len(stream.pictures) for stream in streams] == [34] * 3  # 17 s are long enough as they are
+    assert all(stream.kind == "desk" and not stream.events for stream in streams)
 
 
 def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch):
