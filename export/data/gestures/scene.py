@@ -191,9 +191,9 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
     at = ((begin[rows] * length)[:, None] + times[rows] * 12).long() % turn
     number = first[:, None] + torch.minimum(at, turn - at)
     t = frames.shape[1]
-    flip = torch.where(flip[rows], -1.0, 1.0)
-    again = (part.repeat_interleave(t, 0) for part in (zoom[rows], place[rows], flip))
-    seen = _part_of(pictures.videos[number.flatten()], *again, frames.shape[-1])
+    flip = torch.where(flip[rows], -1.0, 1.0).repeat_interleave(t)
+    zoom, place = zoom[rows].repeat_interleave(t), place[rows].repeat_interleave(t, 0)
+    seen = _part_of(pictures.videos[number.flatten()], zoom, place, flip, frames.shape[-1])
     return frames.index_copy(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
 
 
