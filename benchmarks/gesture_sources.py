@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -104,8 +105,7 @@ def video_streams(folder: Path) -> Iterator[ShownStream]:
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
     if not files:
         raise UsageError(f"{folder} has no videos; give a folder of mp4, avi, mov, mkv or webm files")
-    for path in files:
-        yield from _views(path.stem, path)
+    return chain.from_iterable(_views(path.stem, path) for path in files)
 
 
 def _views(name: str, path: Path) -> Iterator[ShownStream]:

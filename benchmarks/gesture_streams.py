@@ -82,6 +82,7 @@ def measure(
         CheckpointError, CompileError, UsageError, MissingDependencyError: As their sources say.
     """
     began = provenance(__file__)
+    own = video_streams(videos) if videos else ()  # told at once where there are none
     keep_freed_memory()
     model = gesture_model(weights)
     tally = Tally()
@@ -90,7 +91,7 @@ def measure(
         target = host_target()
         compile_bundle(model, target, Path(folder) / "bundle")
         with Session.load(Path(folder) / "bundle") as session:
-            for stream in chain(packaged_streams(), video_streams(videos) if videos else ()):
+            for stream in chain(packaged_streams(), own):
                 tally.show(stream, session, CONDITIONS[:3])
             for place, stream in enumerate(made_streams(world, seed, count, gestures, model.spec.labels)):
                 tally.show(stream, session, CONDITIONS)

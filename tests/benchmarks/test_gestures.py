@@ -186,7 +186,7 @@ def test_own_videos_are_shown_beside(tmp_path):
     import gesture_sources
 
     with pytest.raises(UsageError, match="has no videos; give a folder of mp4"):
-        list(gesture_sources.video_streams(tmp_path))
+        gesture_sources.video_streams(tmp_path)
     video = cv2.VideoWriter(str(tmp_path / "desk.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 2, (48, 32))
     for tone in range(34):
         video.write(np.full((32, 48, 3), 7 * tone, np.uint8))

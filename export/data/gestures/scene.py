@@ -144,7 +144,7 @@ def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures)
 def _textured(r: ClipRandom, world: World, layer: Tensor, pictures: Pictures) -> Tensor:
     """People (N, 4, S, S), some with a photograph's tones on them: a made face is smoother than any that is real.
 
-    A network that only saw smooth faces took the wrinkles, nostrils and lips of real ones for hands.
+    A network that only saw smooth faces took real ones near the camera for thumbs.
     """
     rows = torch.nonzero(r.chance(world.textured))[:, 0]
     own = r.rows(rows)
