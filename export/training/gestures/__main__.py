@@ -12,10 +12,12 @@ from tsm_edge.cli.exits import add_verbose_option, run_and_exit
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator
-from tsm_edge.export.data.gestures.pictures import load_footage, load_pictures, read_pictures
+from tsm_edge.export.data.gestures.footage import load_footage
+from tsm_edge.export.data.gestures.pictures import load_pictures, read_pictures
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures.keras_weights import load_keras_mobilenet, read_keras_arrays
-from tsm_edge.export.training.gestures.recipe import GestureTraining, Plan, Progress
+from tsm_edge.export.training.gestures.plan import Plan
+from tsm_edge.export.training.gestures.recipe import GestureTraining, Progress
 from tsm_edge.export.training.gestures.scores import score
 from tsm_edge.export.training.gestures.streaming import for_streams
 from tsm_edge.export.training.initial_weights import initial_model

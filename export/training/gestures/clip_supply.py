@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,9 +10,7 @@ from torch import Tensor
 from tsm_edge.export.data.gestures import GESTURE_LABELS, OTHER, GestureBatch, GestureGenerator
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.training.gestures.photometry import randomise_photometry
-
-if TYPE_CHECKING:
-    from tsm_edge.export.training.gestures.recipe import Plan
+from tsm_edge.export.training.gestures.plan import Plan
 
 __all__ = ["ClipSupply", "coarse_size", "gesture_chances"]
 
@@ -40,7 +38,7 @@ class ClipSupply:
     """
 
     def __init__(
-        self, plan: "Plan", device: torch.device, pictures: Pictures | None, world: str, classes: Tensor
+        self, plan: Plan, device: torch.device, pictures: Pictures | None, world: str, classes: Tensor
     ) -> None:
         self._plan = plan
         self._chances = gesture_chances(classes.cpu())

@@ -5,18 +5,15 @@ only those. Footage has no labels: that somebody does "No gesture" or "Doing oth
 loss asks for. Hard negatives without a class of their own: Felzenszwalb et al., PAMI 2010, section 4.4.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tsm_edge.export.data.gestures.pictures import FOOTAGE_FPS, Footage
+from tsm_edge.export.data.gestures.footage import Footage
+from tsm_edge.export.data.gestures.picture_files import FOOTAGE_FPS
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.training.gestures.photometry import randomise_photometry
-
-if TYPE_CHECKING:
-    from tsm_edge.export.training.gestures.recipe import Plan
+from tsm_edge.export.training.gestures.plan import Plan
 
 __all__ = ["NegativeSupply", "negative_loss"]
 
@@ -33,7 +30,7 @@ class NegativeSupply:
         device: Where they lie.
     """
 
-    def __init__(self, footage: Footage, plan: "Plan", device: torch.device) -> None:
+    def __init__(self, footage: Footage, plan: Plan, device: torch.device) -> None:
         self._footage, self._plan = footage.to(device), plan
 
     def clips(self, start: int, times: Tensor, size: int) -> Tensor:

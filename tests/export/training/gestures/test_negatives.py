@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tsm_edge.export.data.gestures.pictures import Footage
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.training.gestures.negatives import NegativeSupply, negative_loss
-from tsm_edge.export.training.gestures.recipe import Plan
+from tsm_edge.export.training.gestures.plan import Plan
 
 CPU = torch.device("cpu")
 PLAN = Plan(seed=5)

@@ -8,7 +8,7 @@ from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.errors import TrainingError
 from tsm_edge.export.checkpoint import load_checkpoint, save_checkpoint
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGenerator, gesture_classes
-from tsm_edge.export.data.gestures.pictures import Footage
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, score
