@@ -43,7 +43,7 @@ LEAD_S, PAUSES_S = (0.5, 1.3), (1.6, 2.4)
 
 PROTOCOL = "1clip-center"
 
-Write = Callable[[Path], None]
+Write = Callable[[Path, Path], None]  # clips to learn into one folder, those to ask about into another
 
 
 @click.command()
@@ -83,7 +83,7 @@ def measure(
     began = provenance(__file__)
     start = load_checkpoint(weights).spec
     options = replace(options, image_size=start.preprocess.crop_size)
-    asked = [_asked(weights, options, *clips) for clips in _sets(people, per_class, tests, world, seed)]
+    asked = [_asked(weights, options, write) for write in _sets(people, per_class, tests, world, seed)]
     found = summarise(
         np.concatenate([each.scores for each in asked]),
         np.concatenate([each.truth for each in asked]),
@@ -107,45 +107,50 @@ def measure(
     )
 
 
-def _sets(people: int, per_class: int, tests: int, world: str, seed: int) -> list[tuple[Write, Write]]:
+def _sets(people: int, per_class: int, tests: int, world: str, seed: int) -> list[Write]:
     """What writes the clips to learn and those to ask about, once for each person who has a camera."""
 
     def generator(number: int) -> GestureGenerator:
         return GestureGenerator(world, seed=number, num_frames=NUM_FRAMES, fps=(FPS, FPS), size=SIZE)
 
     if not people:
-        parts = ((2 * seed, per_class), (2 * seed + 1, tests))
-        learn, ask = (
+        return [
             partial(
-                write_folders, generator=generator(number), count=count * len(NEW_LABELS), chosen=NEW_LABELS
+                write_others,
+                generators=(generator(2 * seed), generator(2 * seed + 1)),
+                counts=(per_class, tests),
             )
-            for number, count in parts
-        )
-        return [(learn, ask)]
+        ]
     return [
-        (
-            partial(write_own, generator=generator(seed), person=person, first=0, count=per_class),
-            partial(write_own, generator=generator(seed), person=person, first=per_class, count=tests),
-        )
+        partial(write_own, generator=generator(seed), person=person, counts=(per_class, tests))
         for person in range(people)
     ]
 
 
-def write_own(folder: Path, generator: GestureGenerator, person: int, first: int, count: int) -> None:
-    """Clips number `first` and following of each new gesture that somebody makes, as folders of pictures.
+def write_others(
+    learn: Path, ask: Path, generators: tuple[GestureGenerator, GestureGenerator], counts: tuple[int, int]
+) -> None:
+    """So many clips of each new gesture into either folder, every one of another person, as folders of pictures."""
+    for folder, generator, count in zip((learn, ask), generators, counts, strict=True):
+        write_folders(folder, generator=generator, count=count * len(NEW_LABELS), chosen=NEW_LABELS)
+
+
+def write_own(
+    learn: Path, ask: Path, generator: GestureGenerator, person: int, counts: tuple[int, int]
+) -> None:
+    """So many clips of each new gesture into either folder, all of one person at one camera, as folders of pictures.
 
     One stream of all gestures in turn, cut into clips of NUM_FRAMES as a countdown cuts them.
     """
-    shown = [
-        MADE_LABELS.index(NEW_LABELS[i % len(NEW_LABELS)]) for i in range((first + count) * len(NEW_LABELS))
-    ]
+    first, total = counts[0] * len(NEW_LABELS), sum(counts) * len(NEW_LABELS)
+    shown = [MADE_LABELS.index(NEW_LABELS[i % len(NEW_LABELS)]) for i in range(total)]
     stream = generator.stream(person, shown, PAUSES_S)
     rng = np.random.default_rng((generator.seed, person))
     for number, event in enumerate(stream.events):
         begin = max(0, round((event.start - rng.uniform(*LEAD_S)) * stream.fps))
-        if number >= first * len(NEW_LABELS):
-            clip = stream.frames[begin : begin + NUM_FRAMES]
-            write_frames(folder / MADE_LABELS[event.label] / f"{number:06d}", clip)
+        clip = stream.frames[begin : begin + NUM_FRAMES]
+        folder = learn if number < first else ask
+        write_frames(folder / MADE_LABELS[event.label] / f"{number:06d}", clip)
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,10 @@ class _Asked:
     seconds: float
 
 
-def _asked(weights: Path, options: TrainingOptions, learn: Write, ask: Write) -> _Asked:
+def _asked(weights: Path, options: TrainingOptions, write: Write) -> _Asked:
     with TemporaryDirectory() as folder:
         announce("making clips")
-        learn(Path(folder) / "learn")
-        ask(Path(folder) / "ask")
+        write(Path(folder) / "learn", Path(folder) / "ask")
         announce("learning")
         model = Path(folder) / "few.safetensors"
         report = train(Path(folder) / "learn", model, options, init=str(weights), cache_gib=0)

@@ -105,8 +105,7 @@ def test_people_are_asked_at_their_own_cameras(weights, tmp_path, monkeypatch):
     assert (record.num_people, record.num_tests) == (2, 10)
     assert "(2 people, who record at one camera each" in few_shot_table([record])
     generator = few_shot.GestureGenerator("held-out", seed=4, num_frames=3, fps=(2.0, 2.0), size=32)
-    few_shot.write_own(tmp_path / "learn", generator, 0, 0, 2)
-    few_shot.write_own(tmp_path / "ask", generator, 0, 2, 1)
+    few_shot.write_own(tmp_path / "learn", tmp_path / "ask", generator, person=0, counts=(2, 1))
     clips = [sorted(path.name for path in (tmp_path / part).glob("*/*")) for part in ("learn", "ask")]
     assert clips == [[f"{number:06d}" for number in range(10)], [f"{number:06d}" for number in range(10, 15)]]
     assert {len(list(path.iterdir())) for path in tmp_path.glob("*/*/*") if path.is_dir()} == {3}
