@@ -14,6 +14,7 @@ from tsm_edge.environment import package_versions
 from tsm_edge.errors import UsageError
 from tsm_edge.export.data.gestures.pictures import load_pictures
 from tsm_edge.export.evaluation import ClassResult
+from tsm_edge.export.evaluation.stream_evaluation import StreamCondition
 from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
 from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.runtime.device import Device, recognise_device
@@ -22,6 +23,8 @@ from tsm_edge.specs import ModelSpec, SmoothingSpec
 __all__ = [
     "ClipsRecord",
     "ClipsView",
+    "EventsRecord",
+    "EventsResult",
     "FewShotRecord",
     "MadeData",
     "Measured",
@@ -32,6 +35,7 @@ __all__ = [
     "network",
     "provenance",
     "read_clips",
+    "read_events",
     "read_few_shot",
     "read_streams",
     "weights_file",
@@ -205,6 +209,56 @@ class StreamsRecord(Measured):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventsResult:
+    """Settings that make events of logits, and what came of them on all streams.
+
+    Attributes:
+        max_fps: Frames a second that the network reads at most.
+        smoothing: The rules.
+        is_fit: Whether they announce in time and seldom wrongly.
+        f1: Harmonic mean of precision and recall, 0 to 1.
+        precision, recall, median_delay_s, false_per_hour: As StreamsResult has them.
+        quiet_false_per_hour: Where nobody gestures.
+    """
+
+    max_fps: float
+    smoothing: SmoothingSpec
+    is_fit: bool
+    f1: float
+    precision: float | None
+    recall: float | None
+    median_delay_s: float | None
+    false_per_hour: float
+    quiet_false_per_hour: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsRecord(Measured):
+    """Settings that make events of logits, the best of a grid.
+
+    Attributes:
+        target: What the library was compiled for.
+        num_streams: Made ones; every fourth has no gestures.
+        num_gestures: In each of the others.
+        num_quiet: More streams, of other things alone.
+        conditions: Each stream was shown so.
+        num_settings: How many were tried.
+        best: The first of them, the best before.
+        published: The published demo's rules, one for each number of frames a second.
+    """
+
+    network: Network
+    target: str
+    num_streams: int
+    num_gestures: int
+    num_quiet: int
+    conditions: tuple[StreamCondition, ...]
+    num_settings: int
+    best: tuple[EventsResult, ...]
+    published: tuple[EventsResult, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FewShotRecord(Measured):
     """New gestures learned from few clips.
 
@@ -236,6 +290,10 @@ read_clips = partial(read_record, kind=ClipsRecord, content="record of made clip
 
 read_streams = partial(
     read_record, kind=StreamsRecord, content="record of streams", script="gesture_streams.py"
+)
+
+read_events = partial(
+    read_record, kind=EventsRecord, content="record of settings for events", script="gesture_events.py"
 )
 
 read_few_shot = partial(read_record, kind=FewShotRecord, content="record of few clips", script="few_shot.py")

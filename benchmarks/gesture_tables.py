@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from gesture_record import (
     ClipsRecord,
     ClipsView,
+    EventsRecord,
+    EventsResult,
     FewShotRecord,
     MadeData,
     Measured,
@@ -16,7 +18,7 @@ from markdown_tables import markdown
 
 from tsm_edge.export.evaluation import ClassResult
 
-__all__ = ["clips_table", "few_shot_table", "streams_table"]
+__all__ = ["clips_table", "events_table", "few_shot_table", "streams_table"]
 
 _MADE = ("gestures", "other things")
 
@@ -29,6 +31,11 @@ def clips_table(records: Sequence[ClipsRecord]) -> str:
 def streams_table(records: Sequence[StreamsRecord]) -> str:
     """One row a condition, then what false events can be put down to; one table a record."""
     return "\n\n".join(_streams(record) for record in records)
+
+
+def events_table(records: Sequence[EventsRecord]) -> str:
+    """One row for settings, the best before and the published demo's behind; one table a record."""
+    return "\n\n".join(_events(record) for record in records)
 
 
 def few_shot_table(records: Sequence[FewShotRecord]) -> str:
@@ -120,6 +127,46 @@ def _stream_row(result: StreamsResult) -> list[str]:
         "" if result.median_delay_s is None else f"{result.median_delay_s:+.2f}",
         f"{result.false_per_hour / 60:.2f}",
         ", ".join(reasons) if has_gestures else "",
+    ]
+
+
+def _events(record: EventsRecord) -> str:
+    shown = " and ".join(
+        f"at {each.fps:g} frames a second{f', {each.drop:.0%} of them lost' if each.drop else ''}"
+        for each in record.conditions
+    )
+    caption = (
+        f"{_network(record.network)}, compiled for {record.target}: the first of {record.num_settings} settings on "
+        f"{record.num_streams} {_made(record.data, 'streams')}, {record.num_gestures} gestures in each and none in "
+        f"every fourth, and on {record.num_quiet} of other things, {shown}. Before the others come those that announce "
+        "in time and seldom wrongly; below, the published demo's rules, twelve logits and two wins; "
+        f"{_when(record)}."
+    )
+    header = [
+        "frames/s read", "window s", "hysteresis s", "threshold", "pause s", "F1", "precision", "recall",
+        "median delay s", "false a minute", "of other things",
+    ]  # fmt: skip
+    return (
+        f"{caption}\n\n{markdown(header, [_event_row(each) for each in (*record.best, *record.published)])}"
+    )
+
+
+def _event_row(result: EventsResult) -> list[str]:
+    rules = result.smoothing
+    window = f"{rules.window_s:g}" if rules.window_s else f"{rules.window} frames"
+    hysteresis = f"{rules.hysteresis_s:g}" if rules.window_s else f"{rules.hysteresis} frames"
+    return [
+        f"{result.max_fps:g}",
+        window,
+        hysteresis,
+        f"{rules.threshold:g}",
+        f"{rules.pause_s:g}",
+        _percent(result.f1),
+        _percent(result.precision),
+        _percent(result.recall),
+        "" if result.median_delay_s is None else f"{result.median_delay_s:+.2f}",
+        f"{result.false_per_hour / 60:.2f}",
+        f"{result.quiet_false_per_hour / 60:.2f}",
     ]
 
 

@@ -4,7 +4,7 @@
     python benchmarks/tables.py --check    exit with 1 if one is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-streams`
+`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-streams`, `gesture-events`
 and `few-shot`. Every number comes from a file of benchmarks/results; a section without files says so.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gesture_record import read_clips, read_few_shot, read_streams
-from gesture_tables import clips_table, few_shot_table, streams_table
+from gesture_record import read_clips, read_events, read_few_shot, read_streams
+from gesture_tables import clips_table, events_table, few_shot_table, streams_table
 from instruction_record import read_instructions
 from kernels_record import read_kernels
 from markdown_tables import (
@@ -88,6 +88,12 @@ SECTIONS = {
         render=streams_table,
         read=read_streams,
         command="python benchmarks/gesture_streams.py",
+    ),
+    "gesture-events": Section(
+        files="gestures-events-*.json",
+        render=events_table,
+        read=read_events,
+        command="python benchmarks/gesture_events.py",
     ),
     "few-shot": Section(
         files="gestures-few-shot-*.json",

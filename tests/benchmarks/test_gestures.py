@@ -196,28 +196,38 @@ def test_own_videos_are_shown_beside(tmp_path):
     assert all(stream.kind == "desk" and not stream.events for stream in streams)
 
 
-def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch):
+def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch, tmp_path):
+    import event_trials
     import gesture_events
+    from gesture_record import read_events
+    from gesture_tables import events_table
 
     from tsm_edge.runtime.smoothing import Smoother
     from tsm_edge.specs import SmoothingSpec
 
     monkeypatch.setattr(
-        gesture_events, "GRID", {"window_s": (0.5,), "hysteresis_s": (0.1,), "threshold": (0.6, 0.9)}
+        event_trials, "GRID", {"window_s": (0.5,), "hysteresis_s": (0.1,), "threshold": (0.6, 0.9)}
     )
     done = CliRunner().invoke(
-        gesture_events.main, [str(weights), "--streams", "1", "--gestures", "1", "--quiet", "1"]
-    )
+        gesture_events.main,
+        [
+            str(weights), "--streams", "1", "--gestures", "1", "--quiet", "1", "--json", str(tmp_path / "events.json"),
+        ],
+    )  # fmt: skip
     assert done.exit_code == 0, done.output
-    rows = [line for line in done.stdout.splitlines() if line.startswith(("| 4 ", "| 5 ", "| 7 "))]
-    assert len(rows) == 3 * 2 + 3
+    record = read_events(tmp_path / "events.json")
+    assert done.stdout.rstrip() == events_table([record])
+    assert record.num_settings == len(record.best) == 3 * 2 and len(record.published) == 3
+    assert [each.max_fps for each in record.published] == [4, 5, 7]
+    order = [(each.is_fit, each.f1) for each in record.best]
+    assert order == sorted(order, reverse=True)
     # What the runtime announces of these logits, it announces here.
     spec = initial_model("random", LABELS, name="s", model="mobilenetv2-0.5", image_size=32)[0].spec
     rules = SmoothingSpec(window=64, hysteresis=1, threshold=0.5, background=LABELS[:2])
     logits = np.zeros((6, len(LABELS)), np.float32)
     logits[2:, 4] = 9.0
-    shown = gesture_events.Logits(tuple(np.arange(6) / 6), logits, (), 1.0)
-    result = gesture_events.replayed(spec, rules, [shown])
+    shown = event_trials.Logits(tuple(np.arange(6) / 6), logits, (), 1.0)
+    result = event_trials.replayed(spec, rules, [shown])
     (false,) = result.false
     assert (false.label, round(false.time_s * 6)) == (LABELS[4], 2)
     smoother = Smoother(dataclasses.replace(spec, smoothing=rules))
