@@ -13,7 +13,16 @@ from tsm_edge.runtime.events import events_between
 from tsm_edge.runtime.smoothing import Smoother
 from tsm_edge.specs import ModelSpec, SmoothingSpec
 
-__all__ = ["GRID", "MOST_DELAY_S", "MOST_FALSE_A_MINUTE", "Logits", "Trial", "all_trials", "trial"]
+__all__ = [
+    "GRID",
+    "MOST_DELAY_S",
+    "MOST_FALSE_A_MINUTE",
+    "Logits",
+    "Trial",
+    "all_trials",
+    "replayed",
+    "trial",
+]
 
 GRID = {
     "window_s": (0.75, 1.0, 1.25, 1.5),
