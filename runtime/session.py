@@ -79,7 +79,7 @@ class Session:
         with self._lock:
             if self._closed:
                 raise UsageError("this session is closed; load the bundle again with Session.load()")
-            stream = Stream(self.backend.open_stream(), self.spec, smoothing=smoothing, on_event=on_event)
+            stream = Stream(self.backend.open_stream, self.spec, smoothing=smoothing, on_event=on_event)
             self._streams.add(stream)
         return stream
 

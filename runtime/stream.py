@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from time import perf_counter
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tsm_edge.errors import FrameError, UsageError
 from tsm_edge.runtime.backends.base import BackendStream, Float32Array
 from tsm_edge.runtime.events import Event, EventCallback
+from tsm_edge.runtime.pacing import Pacing
 from tsm_edge.runtime.postprocess import Postprocessor
 from tsm_edge.runtime.prediction import Prediction
 from tsm_edge.runtime.preprocess import Preprocessor, UInt8Array
@@ -18,9 +20,6 @@ from tsm_edge.runtime.stream_state import StreamState, check_state
 from tsm_edge.specs import ModelSpec
 
 __all__ = ["MAX_INPUT", "Stream"]
-
-# A camera of 15 frames a second is read whole where 12 are wanted, not every second frame of it.
-EARLY = 0.75
 
 # Normalised pixels lie within 3 of zero. Far larger ones could overflow inside the network, and an infinity
 # in a shift buffer would stay there for good.
@@ -32,18 +31,25 @@ class Stream:
 
     A frame or state that is refused with an error leaves the stream as it was. Where the model reads fewer frames a
     second than come (`ModelSpec.max_fps`), those between repeat the prediction before; that needs `timestamp_s`.
+
+    Args:
+        open_memory: Gives shift buffers for one of the stream's memories, see `tsm_edge.runtime.pacing`.
+        spec: The model.
+        smoothing: False shows every single frame's label.
+        on_event: Called in the stepping thread for every gesture that starts or ends.
     """
 
     def __init__(
         self,
-        backend: BackendStream,
+        open_memory: Callable[[], BackendStream],
         spec: ModelSpec,
         *,
         smoothing: bool = True,
         on_event: EventCallback | None = None,
     ) -> None:
         self.spec = spec
-        self._backend = backend
+        self._memories = tuple(open_memory() for _ in range(spec.interleave))
+        self._pacing = Pacing(spec)
         self._preprocess = Preprocessor(spec.preprocess)
         self._postprocess = Postprocessor(spec, smoothing=smoothing)
         self._on_event = on_event
@@ -52,7 +58,7 @@ class Stream:
         self._frame = 0
         self._latest: Prediction | None = None
         # Also frees what the engine holds for a stream that nobody closed; runs once.
-        self._release = weakref.finalize(self, backend.close)
+        self._release = weakref.finalize(self, _close, self._memories)
 
     def step(
         self, frame: UInt8Array, *, frame_index: int | None = None, timestamp_s: float | None = None
@@ -85,7 +91,9 @@ class Stream:
         """Forget all frames; a gesture that was running ends, which is returned and announced."""
         with self._lock:
             self._check_open()
-            self._backend.reset()
+            for memory in self._memories:
+                memory.reset()
+            self._pacing.forget()
             self._frame, self._latest = 0, None
             events = self._postprocess.reset()
             self._announce(events)
@@ -95,8 +103,9 @@ class Stream:
         """A copy of all that the stream remembers; it fits any backend and can be saved to a file."""
         with self._lock:
             self._check_open()
+            buffers = chain.from_iterable(self._memories[i].state() for i in self._pacing.order())
             return StreamState(
-                shift_buffers=self._backend.state(), smoothing=self._postprocess.state, frame=self._frame
+                shift_buffers=tuple(buffers), smoothing=self._postprocess.state, frame=self._frame
             )
 
     def load_state(self, state: StreamState) -> None:
@@ -109,7 +118,10 @@ class Stream:
         check_state(state, self.spec)
         with self._lock:
             self._check_open()
-            self._backend.load_state(state.shift_buffers)
+            count = len(self.spec.state.shapes)
+            for i, memory in enumerate(self._memories):
+                memory.load_state(state.shift_buffers[i * count : (i + 1) * count])
+            self._pacing.forget()
             self._postprocess.load_state(state.smoothing)
             self._frame, self._latest = state.frame, None
 
@@ -127,17 +139,20 @@ class Stream:
         self, preprocess: Callable[[], Float32Array], frame_index: int | None, timestamp_s: float | None
     ) -> Prediction:
         with self._lock:
-            repeated = self._repeated(frame_index, timestamp_s)
-        if repeated is not None:
-            return repeated
+            if self._pacing.turn(timestamp_s) is None:
+                return self._repeated(frame_index, timestamp_s)
         start = perf_counter()
         network_input = preprocess()
         preprocess_ms = (perf_counter() - start) * 1e3
         with self._lock:
+            memory = self._pacing.turn(timestamp_s)
+            if memory is None:  # another thread's frame was quicker
+                return self._repeated(frame_index, timestamp_s)
             self._check_open()
             start = perf_counter()
-            logits = self._backend.step(network_input)
+            logits = self._memories[memory].step(network_input)
             inferred = perf_counter()
+            self._pacing.read(memory, timestamp_s)
             prediction = self._postprocess.step(
                 logits, self._frame if frame_index is None else frame_index, timestamp_s
             )
@@ -147,17 +162,13 @@ class Stream:
         latency_ms = {"preprocess": preprocess_ms, "infer": infer_ms, "postprocess": postprocess_ms}
         return replace(prediction, latency_ms=latency_ms)
 
-    def _repeated(self, frame_index: int | None, timestamp_s: float | None) -> Prediction | None:
-        """The prediction before once more, if this frame comes too early for the model to read it."""
-        latest, max_fps = self._latest, self.spec.max_fps
-        if max_fps is None or latest is None or latest.timestamp_s is None or timestamp_s is None:
-            return None
-        if not 0 <= timestamp_s - latest.timestamp_s < EARLY / max_fps:
-            return None
+    def _repeated(self, frame_index: int | None, timestamp_s: float | None) -> Prediction:
+        """The prediction before once more: this frame comes too early for the model to read it."""
         self._check_open()
+        assert self._latest is not None  # no frame is too early for a stream that has read none
         self._frame += 1
         frame = self._frame - 1 if frame_index is None else frame_index
-        return replace(latest, frame=frame, timestamp_s=timestamp_s, events=(), latency_ms={})
+        return replace(self._latest, frame=frame, timestamp_s=timestamp_s, events=(), latency_ms={})
 
     def _checked(self, x: Float32Array) -> Float32Array:
         shape = self.spec.input_shape
@@ -181,3 +192,8 @@ class Stream:
     def _check_open(self) -> None:
         if not self._release.alive:
             raise UsageError("this stream is closed; open another one with session.open_stream()")
+
+
+def _close(memories: tuple[BackendStream, ...]) -> None:
+    for memory in memories:
+        memory.close()

@@ -25,7 +25,8 @@ class StreamState:
     """A stream between two frames.
 
     Attributes:
-        shift_buffers: One (1, C // shift_div, H, W) float32 per shifted block, as `ModelSpec.state` says.
+        shift_buffers: One (1, C // shift_div, H, W) float32 per shifted block, as `ModelSpec.state` says; of a model
+            with several memories (`ModelSpec.interleave`) those of each, the one that reads next first.
         smoothing: Logits and labels that smoothing remembers.
         frame: How many frames the stream has seen.
     """
@@ -96,12 +97,13 @@ def check_state(state: StreamState, spec: ModelSpec) -> None:
     """
     if not isinstance(state, StreamState):
         raise StateError(f"a {type(state).__name__} is no stream state; give what stream.state() returned")
-    if len(state.shift_buffers) != len(spec.state.shapes):
+    shapes = spec.state.shapes * spec.interleave
+    if len(state.shift_buffers) != len(shapes):
         raise StateError(
             f"the state has {len(state.shift_buffers)} shift buffers, model {spec.name} has "
-            f"{len(spec.state.shapes)}; give a state of the same model"
+            f"{len(shapes)}; give a state of the same model"
         )
-    for i, (buffer, shape) in enumerate(zip(state.shift_buffers, spec.state.shapes, strict=True)):
+    for i, (buffer, shape) in enumerate(zip(state.shift_buffers, shapes, strict=True)):
         _check_array(f"shift_buffer_{i}", buffer, shape)
     _check_smoothing(state.smoothing, spec)
     if state.frame < 0:

@@ -212,7 +212,7 @@ def _open_onnx(path: Path, threads: int) -> Candidate:
     from tsm_edge.runtime.backends.onnxruntime_backend import open_file
 
     opened = open_file(path, threads)
-    return _streaming(str(path), opened.spec, lambda: Stream(opened.open_stream(), opened.spec))
+    return _streaming(str(path), opened.spec, lambda: Stream(opened.open_stream, opened.spec))
 
 
 def _streaming(name: str, spec: ModelSpec, open_stream: Callable[[], "Stream"]) -> Candidate:
@@ -247,6 +247,6 @@ def _open_checkpoint(
     return Candidate(
         path,
         model.spec,
-        lambda: Stream(TorchStream(model.streaming().eval()), model.spec),
+        lambda: Stream(lambda: TorchStream(model.streaming().eval()), model.spec),
         lambda: ModelScorer(model, path, where),
     )

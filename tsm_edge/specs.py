@@ -180,6 +180,8 @@ class ModelSpec:
         max_fps: Frames a second that it reads at most. Its memory is some frames long, and a camera that takes
             twice as many would show it half as much of the past: a stream that is told when frames were taken
             leaves out those between. None reads all.
+        interleave: How many memories, each a set of shift buffers, a stream fills in turn with `max_fps` frames a
+            second each, where the camera takes so many: twice the memory, twice the frames to average.
     """
 
     name: str
@@ -194,6 +196,7 @@ class ModelSpec:
     preprocess: PreprocessSpec = PreprocessSpec()
     smoothing: SmoothingSpec = SmoothingSpec()
     max_fps: PositiveFloat | None = None
+    interleave: Positive = 1
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

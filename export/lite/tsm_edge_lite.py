@@ -53,7 +53,7 @@ CPUINFO = Path("/proc/cpuinfo")
 TOP_K = 5
 NO_LABEL = -1
 USUAL_FRAME_S = 1 / 12  # what a frame lasts where nobody says when it was taken
-EARLY = 0.75  # a frame that comes after that part of a model's usual interval is not too early
+EARLY, SPREAD, BEHIND = 0.75, 0.8, 2.0  # of intervals between frames, see tsm_edge.runtime.pacing
 ROUNDING_S = 1e-4  # a frame that is due at a limit must not miss it by rounding
 # The same arithmetic in another order of summation; half floats have 11 bits.
 TOLERANCES = {"fp32": 1e-5, "fp16": 2e-2}
@@ -156,7 +156,7 @@ class SmoothingState(NamedTuple):
 
 
 class StreamState(NamedTuple):
-    """All that a stream remembers; `shift_buffers` are (1, C, H, W) float32, one a shifted block."""
+    """All that a stream remembers; `shift_buffers` are (1, C, H, W) float32, one a shifted block and memory."""
 
     shift_buffers: Tuple[Any, ...]
     smoothing: SmoothingState
@@ -347,9 +347,11 @@ class Stream:
         self._last_s: Optional[float] = None
         self._latest: Optional[Prediction] = None
         self._input = np.empty((1, 3, session._info.height, session._info.width), np.float32)
-        self._stream = c_void_p()
-        self._library.call("tsm_stream_create", session._model, byref(self._stream))
-        self._release = weakref.finalize(self, self._library.functions.tsm_stream_destroy, self._stream)
+        self._pacing = _Pacing(session.spec)
+        self._memories = [c_void_p() for _ in self._pacing.read_s]
+        self._release = weakref.finalize(self, _destroy, self._library, self._memories)
+        for memory in self._memories:
+            self._library.call("tsm_stream_create", session._model, byref(memory))
 
     def step(
         self, frame: Any, frame_index: Optional[int] = None, timestamp_s: Optional[float] = None
@@ -357,13 +359,13 @@ class Stream:
         """Predict one more frame, (H, W, 3) uint8 BGR of any size."""
         image, pixels = _image(frame)
         with self._lock:
-            repeated = self._repeated(frame_index, timestamp_s)
-            if repeated is not None:
-                return repeated
+            memory = self._pacing.turn(timestamp_s)
+            if memory is None:
+                return self._repeated(frame_index, timestamp_s)
             start = time.perf_counter()
             self._library.call("tsm_image_to_frame", byref(image), _address(self._input))
             del pixels
-            return self._predict(self._input, start, frame_index, timestamp_s)
+            return self._predict(memory, self._input, start, frame_index, timestamp_s)
 
     def step_tensor(
         self, x: Any, frame_index: Optional[int] = None, timestamp_s: Optional[float] = None
@@ -376,25 +378,30 @@ class Stream:
         if not max(x.max(), -x.min()) <= MAX_INPUT:  # also true for NaN
             raise FrameError(f"tensor holds NaN, infinity or values beyond {MAX_INPUT:g}; normalise it")
         with self._lock:
-            repeated = self._repeated(frame_index, timestamp_s)
-            return repeated or self._predict(np.ascontiguousarray(x), start, frame_index, timestamp_s)
+            memory = self._pacing.turn(timestamp_s)
+            if memory is None:
+                return self._repeated(frame_index, timestamp_s)
+            return self._predict(memory, np.ascontiguousarray(x), start, frame_index, timestamp_s)
 
     def reset(self) -> Tuple[Event, ...]:
         """Forget all frames; a gesture that was running ends, which is returned and announced."""
         with self._lock:
             self._check_open()
-            self._library.call("tsm_stream_reset", self._stream)
+            for memory in self._memories:
+                self._library.call("tsm_stream_reset", memory)
+            self._pacing.forget()
             self._frame, self._latest = 0, None
             return self._end_gesture()
 
     def state(self) -> StreamState:
         """A copy of all that the stream remembers."""
-        flat = np.empty(self._session._info.state_floats, np.float32)
+        flat = np.empty((len(self._memories), self._session._info.state_floats), np.float32)
         with self._lock:
             self._check_open()
-            self._library.call("tsm_stream_save", self._stream, _address(flat))
-            shapes = self.spec["state"]["shapes"]
-            pieces = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+            for floats, number in zip(flat, self._pacing.order()):
+                self._library.call("tsm_stream_save", self._memories[number], _address(floats))
+            shapes = self.spec["state"]["shapes"] * len(flat)
+            pieces = np.split(flat.ravel(), np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
             buffers = tuple(piece.reshape(shape) for piece, shape in zip(pieces, shapes))
             return StreamState(buffers, self._smoothing, self._frame)
 
@@ -404,7 +411,9 @@ class Stream:
         flat = np.concatenate([buffer.ravel() for buffer in state.shift_buffers])
         with self._lock:
             self._check_open()
-            self._library.call("tsm_stream_load", self._stream, _address(flat))
+            for memory, floats in zip(self._memories, np.split(flat, len(self._memories))):
+                self._library.call("tsm_stream_load", memory, _address(floats))
+            self._pacing.forget()
             self._smoothing, self._last_s = self._smoother.trimmed(state.smoothing), None
             self._frame, self._latest = state.frame, None
 
@@ -418,13 +427,14 @@ class Stream:
                     self._release()
 
     def _predict(
-        self, x: Any, start: float, index: Optional[int], timestamp_s: Optional[float]
+        self, memory: int, x: Any, start: float, index: Optional[int], timestamp_s: Optional[float]
     ) -> Prediction:
         self._check_open()
         prepared = time.perf_counter()
         logits = np.empty(self._session._info.num_classes, np.float32)
-        self._library.call("tsm_stream_step", self._stream, _address(x), _address(logits))
+        self._library.call("tsm_stream_step", self._memories[memory], _address(x), _address(logits))
         inferred = time.perf_counter()
+        self._pacing.read(memory, timestamp_s)
         self._last_seen = (self._frame if index is None else index, timestamp_s)
         before = self._smoother.gesture(self._smoothing)
         self._smoothing = self._smoother.advance(self._smoothing, logits, self._elapsed_s(timestamp_s))
@@ -440,17 +450,13 @@ class Stream:
         self._latest = Prediction(self._last_seen[0], timestamp_s, logits, top, label, events, latency_ms)
         return self._latest
 
-    def _repeated(self, index: Optional[int], timestamp_s: Optional[float]) -> Optional[Prediction]:
-        """The prediction before once more, if this frame comes too early for the model to read it."""
-        latest, max_fps = self._latest, self.spec["max_fps"]
-        if max_fps is None or latest is None or latest.timestamp_s is None or timestamp_s is None:
-            return None
-        if not 0 <= timestamp_s - latest.timestamp_s < EARLY / max_fps:
-            return None
+    def _repeated(self, index: Optional[int], timestamp_s: Optional[float]) -> Prediction:
+        """The prediction before once more: this frame comes too early for the model to read it."""
         self._check_open()
+        assert self._latest is not None  # no frame is too early for a stream that has read none
         self._frame += 1
         frame = self._frame - 1 if index is None else index
-        return latest._replace(frame=frame, timestamp_s=timestamp_s, events=(), latency_ms={})
+        return self._latest._replace(frame=frame, timestamp_s=timestamp_s, events=(), latency_ms={})
 
     def _end_gesture(self) -> Tuple[Event, ...]:
         events = _events_between(self._smoother.gesture(self._smoothing), None, *self._last_seen)
@@ -472,6 +478,47 @@ class Stream:
     def _check_open(self) -> None:
         if not self._release.alive:
             raise UsageError("this stream is closed; open another one with session.open_stream()")
+
+
+class _Pacing:
+    """As tsm_edge.runtime.pacing, where it is told which memory reads which frame, and why."""
+
+    def __init__(self, spec: Dict[str, Any]) -> None:
+        self._interval_s: float = EARLY / spec["max_fps"] if spec["max_fps"] else 0.0
+        self._count: int = spec["interleave"]
+        self.forget()
+
+    def forget(self) -> None:
+        self.memory, self.read_s = 0, [-float("inf")] * self._count
+
+    def turn(self, timestamp_s: Optional[float]) -> Optional[int]:
+        if not self._interval_s or timestamp_s is None or not np.isfinite(timestamp_s):
+            return self.memory
+        ages = [timestamp_s - read_s for read_s in self.read_s]
+        if min(ages) < 0:
+            return self.memory
+        if min(ages) < self._interval_s * SPREAD / len(ages):
+            return None
+        due = [memory for memory, age_s in enumerate(ages) if age_s >= self._interval_s]
+        in_step = [memory for memory in due if ages[memory] < BEHIND * self._interval_s]
+        if in_step:
+            return max(in_step, key=ages.__getitem__)
+        return min(due, key=ages.__getitem__, default=None)
+
+    def read(self, memory: int, timestamp_s: Optional[float]) -> None:
+        now_s = float("nan") if timestamp_s is None else timestamp_s
+        if not np.isfinite(now_s) or now_s < max(self.read_s):
+            self.forget()
+        self.memory = memory
+        if np.isfinite(now_s):
+            self.read_s[memory] = now_s
+
+    def order(self) -> List[int]:
+        latest_s, memories = max(self.read_s), range(self._count)
+        if not self._interval_s or latest_s == -float("inf"):
+            return sorted(memories, key=lambda memory: memory != self.memory)
+        limit_s, waits = BEHIND * self._interval_s, [latest_s - read_s for read_s in self.read_s]
+        return sorted(memories, key=lambda memory: (waits[memory] >= limit_s, -waits[memory]))
 
 
 class _Smoother:
@@ -554,6 +601,11 @@ def _top_scores(logits: Any, labels: List[str]) -> Tuple[Tuple[str, float], ...]
     return tuple((labels[i], float(scores[i])) for i in np.argsort(-logits, kind="mergesort")[:TOP_K])
 
 
+def _destroy(library: _Library, memories: List[c_void_p]) -> None:
+    for memory in memories:
+        library.functions.tsm_stream_destroy(memory)
+
+
 def _address(array: Any) -> c_void_p:
     return c_void_p(array.ctypes.data)
 
@@ -579,7 +631,8 @@ def _check_state(state: StreamState, spec: Dict[str, Any]) -> None:
     smoothing, classes = state.smoothing, len(spec["labels"])
     arrays = (*state.shift_buffers, smoothing.history, smoothing.ages_s)
     length = np.shape(smoothing.history)[:1]
-    shapes = [*map(tuple, spec["state"]["shapes"]), (*length, classes), length]
+    buffers = spec["state"]["shapes"] * spec["interleave"]
+    shapes = [*map(tuple, buffers), (*length, classes), length]
     if [(np.shape(array), getattr(array, "dtype", None)) for array in arrays] != [
         (shape, np.dtype(np.float32)) for shape in shapes
     ]:

@@ -181,7 +181,9 @@ def _read_alike(spec: ModelSpec, source: ModelSpec) -> ModelSpec:
         spec.preprocess, resize_short_side=round(size * seen.resize_short_side / seen.crop_size)
     )
     smoothing = replace(source.smoothing, merge=(), ignore=(), background=spec.smoothing.background)
-    return replace(spec, preprocess=preprocess, max_fps=source.max_fps, smoothing=smoothing)
+    return replace(
+        spec, preprocess=preprocess, max_fps=source.max_fps, interleave=source.interleave, smoothing=smoothing
+    )
 
 
 def _renamed(file: CheckpointFile) -> CheckpointFile:

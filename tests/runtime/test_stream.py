@@ -168,7 +168,7 @@ def test_gestures_start_and_end(session):
 @pytest.mark.parametrize(("fps", "read"), [(6, 12), (12, 12), (15, 15), (24, 12), (30, 15), (50, 50 / 4)])
 def test_frames_that_come_too_early_repeat_the_prediction_before(session, fps, read):
     spec = replace(session.spec, max_fps=12)
-    stream, unhurried = Stream(session.backend.open_stream(), spec), session.open_stream()
+    stream, unhurried = Stream(session.backend.open_stream, spec), session.open_stream()
     count, latest = 0, None
     for i in range(24):
         frame = FRAMES[i % len(FRAMES)]
@@ -187,7 +187,7 @@ def test_frames_that_come_too_early_repeat_the_prediction_before(session, fps, r
 
 def test_frames_without_times_are_all_read(session):
     spec = replace(session.spec, max_fps=1)
-    stream = Stream(session.backend.open_stream(), spec)
+    stream = Stream(session.backend.open_stream, spec)
     assert all(stream.step(frame).latency_ms for frame in FRAMES)
     assert stream.step(BLACK, timestamp_s=0.0).latency_ms
     assert not stream.step(BLACK, timestamp_s=0.1).latency_ms
@@ -195,6 +195,55 @@ def test_frames_without_times_are_all_read(session):
     assert stream.step(BLACK, timestamp_s=-5.0).latency_ms
     stream.reset()
     assert stream.step(BLACK, timestamp_s=-4.9).latency_ms
+
+
+def test_two_memories_read_every_frame_of_a_camera_twice_as_fast(session):
+    spec = replace(session.spec, max_fps=5, interleave=2)
+    stream = Stream(session.backend.open_stream, spec)
+    even, odd = session.open_stream(), session.open_stream()
+    for i, frame in enumerate(FRAMES):
+        prediction = stream.step(frame, timestamp_s=i / 12)
+        assert prediction.latency_ms
+        np.testing.assert_array_equal(prediction.logits, (odd if i % 2 else even).step(frame).logits)
+
+
+@pytest.mark.parametrize("fps", [6, 12])
+@given(cut=st.integers(2, len(FRAMES)))  # after one frame no state tells how fast the camera is
+def test_saved_state_of_two_memories_goes_on_where_it_was_taken(tiny_path, tmp_path_factory, fps, cut):
+    with Session.load(tiny_path, backend="onnxruntime") as session:
+        spec = replace(session.spec, max_fps=5, interleave=2)
+        stream, other = (Stream(session.backend.open_stream, spec) for _ in range(2))
+        other.step(WHITE, timestamp_s=5)
+        path = tmp_path_factory.mktemp("state") / "mid.npz"
+        for i, frame in enumerate(FRAMES):
+            if i == cut:
+                stream.state().save(path)
+                other.load_state(StreamState.load(path))
+            expected = stream.step(frame, timestamp_s=i / fps)
+            if i >= cut:
+                found = other.step(frame, timestamp_s=i / fps)
+                np.testing.assert_array_equal(found.logits, expected.logits)
+                assert found.frame == expected.frame
+        with pytest.raises(StateError, match=f"has {2 * len(spec.state.shapes)} shift buffers"):
+            session.open_stream().load_state(stream.state())
+
+
+def test_reset_and_close_reach_every_memory(session):
+    closed = []
+
+    def open_memory():
+        memory = session.backend.open_stream()
+        closing = memory.close
+        memory.close = lambda: (closed.append(memory), closing())
+        return memory
+
+    stream = Stream(open_memory, replace(session.spec, max_fps=5, interleave=2))
+    first = [stream.step(frame, timestamp_s=i / 12).logits for i, frame in enumerate(FRAMES)]
+    stream.reset()
+    again = [stream.step(frame, timestamp_s=i / 12).logits for i, frame in enumerate(FRAMES)]
+    np.testing.assert_array_equal(first, again)
+    stream.close()
+    assert len(closed) == 2
 
 
 def test_smoothing_can_be_switched_off(session):

@@ -18,8 +18,9 @@ from tiny_bundle import tiny_spec
 from tsm_edge.bundle import LIBRARY, LITE, WEIGHTS, Bundle
 from tsm_edge.export.lite import lite_source, tsm_edge_lite
 from tsm_edge.manifest import manifest_fields
-from tsm_edge.runtime import Session, StreamState
+from tsm_edge.runtime import Session, Stream, StreamState
 from tsm_edge.runtime.json_lines import prediction_record
+from tsm_edge.runtime.pacing import Pacing
 from tsm_edge.runtime.preprocess import Preprocessor
 from tsm_edge.runtime.smoothing import Smoother
 
@@ -134,6 +135,51 @@ def test_smoothing_is_the_package_s(seed, length, enabled, rules):
             assert getattr(state, name) == getattr(expected, name)
         assert ours.label(state) == theirs.label(expected)
         assert ours.gesture(state) == theirs.gesture(expected)
+
+
+def in_two_memories(lite, full):
+    """A stream of each, of the same model read at five frames a second by two memories."""
+    lite.spec.update(max_fps=5.0, interleave=2)
+    return lite.open_stream(), Stream(full.backend.open_stream, replace(full.spec, max_fps=5.0, interleave=2))
+
+
+def test_memories_take_turns_as_in_the_package(lite, full, tensors, tmp_path):
+    ours, theirs = in_two_memories(lite, full)
+    for i, tensor in enumerate(tensors):
+        if i == 31:
+            ours.state().save(tmp_path / "state.npz")
+            theirs.load_state(StreamState.load(tmp_path / "state.npz"))
+            ours.load_state(tsm_edge_lite.StreamState.load(tmp_path / "state.npz"))
+        found = ours.step_tensor(tensor, timestamp_s=i / 24)
+        expected = theirs.step_tensor(tensor, timestamp_s=i / 24)
+        assert bool(found.latency_ms) == bool(expected.latency_ms)
+        assert_array_equal(found.logits, expected.logits)
+    with pytest.raises(tsm_edge_lite.StateError):
+        ours.load_state(ours.state()._replace(shift_buffers=ours.state().shift_buffers[::2]))
+    ours.reset()
+    theirs.reset()
+    for i, tensor in enumerate(tensors[:6]):
+        found = ours.step_tensor(tensor, timestamp_s=i / 12)
+        assert_array_equal(found.logits, theirs.step_tensor(tensor, timestamp_s=i / 12).logits)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.just(float("inf")), st.floats(-0.2, 0.4)), max_size=40),
+    st.integers(1, 3),
+    st.sampled_from([None, 5.0, 12.0]),
+)
+def test_pacing_is_the_package_s(gaps, interleave, max_fps):
+    spec = replace(tiny_spec(), max_fps=max_fps, interleave=interleave)
+    ours, theirs, time_s = tsm_edge_lite._Pacing(json_fields(spec)), Pacing(spec), 0.0
+    for gap in gaps:
+        time_s += gap if gap is not None and np.isfinite(gap) else 0.0
+        now_s = time_s if gap is not None and np.isfinite(gap) else gap
+        memory = theirs.turn(now_s)
+        assert ours.turn(now_s) == memory
+        if memory is not None:
+            ours.read(memory, now_s)
+            theirs.read(memory, now_s)
+        assert ours.order() == theirs.order()
 
 
 def json_fields(spec):

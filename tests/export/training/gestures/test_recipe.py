@@ -202,5 +202,5 @@ def test_how_streams_are_read_goes_with_the_weights(tmp_path):
     own, _ = initial_model(
         tmp_path / "made.safetensors", ("nothing", "wave"), name="own", model=None, image_size=32
     )
-    assert own.spec.max_fps == model.spec.max_fps
+    assert (own.spec.max_fps, own.spec.interleave) == (model.spec.max_fps, 2)
     assert own.spec.smoothing == replace(model.spec.smoothing, background=("nothing",))
