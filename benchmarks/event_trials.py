@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ __all__ = [
     "MOST_DELAY_S",
     "MOST_FALSE_A_MINUTE",
     "Logits",
+    "Reading",
     "Trial",
     "all_trials",
     "replayed",
@@ -31,6 +33,13 @@ GRID = {
     "pause_s": (0.6, 1.0),
 }
 MOST_DELAY_S, MOST_FALSE_A_MINUTE = 0.3, 1.0
+
+
+class Reading(NamedTuple):
+    """How often the network reads a stream: frames a second of each of its memories, and how many take turns."""
+
+    max_fps: float
+    interleave: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Logits:
 class Trial:
     """Settings and what came of them: on all streams, and on those in which nobody gestures."""
 
-    max_fps: float
+    reading: Reading
     rules: SmoothingSpec
     result: EventResult
     quiet: EventResult
@@ -67,20 +76,20 @@ class Trial:
         return is_calm and delay_s is not None and delay_s <= MOST_DELAY_S
 
 
-def all_trials(spec: ModelSpec, found: Mapping[float, Sequence[Logits]]) -> Iterable[Trial]:
-    """Every combination on streams that were read so many times a second."""
+def all_trials(spec: ModelSpec, found: Mapping[Reading, Sequence[Logits]]) -> Iterable[Trial]:
+    """Every combination on streams that were read in these ways."""
     background = smoothing_for(spec.labels).background
-    for max_fps, values in product(found, product(*GRID.values())):
+    for reading, values in product(found, product(*GRID.values())):
         rules = SmoothingSpec(window=64, hysteresis=1, background=background)
         rules = replace(rules, **dict(zip(GRID, values, strict=True)))
-        yield trial(spec, max_fps, rules, found[max_fps])
+        yield trial(spec, reading, rules, found[reading])
 
 
-def trial(spec: ModelSpec, max_fps: float, rules: SmoothingSpec, streams: Sequence[Logits]) -> Trial:
+def trial(spec: ModelSpec, reading: Reading, rules: SmoothingSpec, streams: Sequence[Logits]) -> Trial:
     """What comes of these settings on streams that were read so."""
     quiet = replayed(spec, rules, [stream for stream in streams if not stream.events])
     busy = replayed(spec, rules, [stream for stream in streams if stream.events])
-    return Trial(max_fps, rules, busy + quiet, quiet)
+    return Trial(reading, rules, busy + quiet, quiet)
 
 
 def replayed(spec: ModelSpec, rules: SmoothingSpec, streams: Sequence[Logits]) -> EventResult:

@@ -195,6 +195,7 @@ class StreamsRecord(Measured):
 
     Attributes:
         smoothing: How frames became events.
+        interleave: How many memories of the network took turns.
         target: What the library was compiled for.
         num_streams: Made ones.
         num_gestures: In each of them; every fourth has none.
@@ -206,6 +207,7 @@ class StreamsRecord(Measured):
     num_streams: int
     num_gestures: int
     results: tuple[StreamsResult, ...]
+    interleave: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +215,8 @@ class EventsResult:
     """Settings that make events of logits, and what came of them on all streams.
 
     Attributes:
-        max_fps: Frames a second that the network reads at most.
+        max_fps: Frames a second that each of the network's memories reads at most.
+        interleave: How many memories take turns.
         smoothing: The rules.
         is_fit: Whether they announce in time and seldom wrongly.
         f1: Harmonic mean of precision and recall, 0 to 1.
@@ -230,6 +233,7 @@ class EventsResult:
     median_delay_s: float | None
     false_per_hour: float
     quiet_false_per_hour: float
+    interleave: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +248,7 @@ class EventsRecord(Measured):
         conditions: Each stream was shown so.
         num_settings: How many were tried.
         best: The first of them, the best before.
-        published: The published demo's rules, one for each number of frames a second.
+        published: The published demo's rules, one for each way of reading.
     """
 
     network: Network

@@ -101,6 +101,7 @@ def measure(
         data=made_data(world, seed),
         network=network(weights, model.spec),
         smoothing=model.spec.smoothing,
+        interleave=model.spec.interleave,
         target=target.name,
         num_streams=count,
         num_gestures=gestures,

@@ -88,12 +88,14 @@ def _view_row(view: ClipsView, pairs: Sequence[str]) -> list[str]:
 
 def _streams(record: StreamsRecord) -> str:
     rules = record.smoothing
+    in_turn = record.interleave > 1
+    smoothed = f"Read by {record.interleave} memories in turn, smoothed" if in_turn else "Smoothed"
     caption = (
         f"{_network(record.network)}, compiled for {record.target}: {record.num_streams} "
         f"{_made(record.data, 'streams')}, {record.num_gestures} gestures in each and none in every fourth, and "
         "packaged videos without gestures, played to and fro, mirrored and nearer. A gesture is announced rightly from "
         "its stroke's beginning to a second after its end. "
-        f"Smoothed over {rules.window_s or rules.window} "
+        f"{smoothed} over {rules.window_s or rules.window} "
         f"{'s' if rules.window_s else 'frames'}, threshold {rules.threshold:g}, pause {rules.pause_s:g} s; "
         f"{_when(record)}."
     )
@@ -143,7 +145,7 @@ def _events(record: EventsRecord) -> str:
         f"{_when(record)}."
     )
     header = [
-        "frames/s read", "window s", "hysteresis s", "threshold", "pause s", "F1", "precision", "recall",
+        "frames/s read", "memories", "window s", "hysteresis s", "threshold", "pause s", "F1", "precision", "recall",
         "median delay s", "false a minute", "of other things",
     ]  # fmt: skip
     return (
@@ -157,6 +159,7 @@ def _event_row(result: EventsResult) -> list[str]:
     hysteresis = f"{rules.hysteresis_s:g}" if rules.window_s else f"{rules.hysteresis} frames"
     return [
         f"{result.max_fps:g}",
+        str(result.interleave),
         window,
         hysteresis,
         f"{rules.threshold:g}",

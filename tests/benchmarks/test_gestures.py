@@ -217,8 +217,9 @@ def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch, tmp_p
     assert done.exit_code == 0, done.output
     record = read_events(tmp_path / "events.json")
     assert done.stdout.rstrip() == events_table([record])
-    assert record.num_settings == len(record.best) == 3 * 2 and len(record.published) == 3
-    assert [each.max_fps for each in record.published] == [4, 5, 7]
+    assert record.num_settings == len(record.best) == 4 * 2 and len(record.published) == 4
+    readings = [(each.max_fps, each.interleave) for each in record.published]
+    assert readings == [(5, 1), (7, 1), (4, 2), (5, 2)]
     order = [(each.is_fit, each.f1) for each in record.best]
     assert order == sorted(order, reverse=True)
     # What the runtime announces of these logits, it announces here.
