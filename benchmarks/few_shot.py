@@ -20,9 +20,10 @@ import click
 import numpy as np
 import numpy.typing as npt
 import torch
-from gesture_record import FewShotRecord, made_data, network, provenance, weights_file
+from gesture_provenance import made_data, network, provenance, record_path, weights_file
+from gesture_record import FewShotRecord
 from record_files import write_record
-from result_files import RESULTS, announce
+from result_files import announce
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.export import TrainingOptions, load_checkpoint, train
@@ -63,9 +64,8 @@ def main(
     """Learn new gestures from few clips, starting from INIT."""
     options = TrainingOptions(freeze_backbone=not whole, epochs=epochs, validation_fraction=0)
     record = measure(weights_file(init), options, people or 0, per_class, tests, world, seed)
-    kind = ("own-" if people else "") + ("whole-" if whole else "")
-    start = f"{record.network.name}-{record.network.image_size}px"
-    path = output or RESULTS / f"gestures-few-shot-{kind}{start}-{world}.json"
+    kind = ("-own" if people else "") + ("-whole" if whole else "")
+    path = output or record_path(f"few-shot{kind}", record.network, world)
     write_record(record, path)
     announce(
         f"{record.top1:.1%} of {record.num_tests} clips, learned in {record.train_seconds:.0f} s; wrote {path}"

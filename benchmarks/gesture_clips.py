@@ -17,9 +17,10 @@ import click
 import numpy as np
 import numpy.typing as npt
 import torch
-from gesture_record import ClipsRecord, ClipsView, Network, made_data, network, provenance, weights_file
+from gesture_provenance import made_data, network, provenance, record_path, weights_file
+from gesture_record import ClipsRecord, ClipsView, Network
 from record_files import write_record
-from result_files import RESULTS, announce
+from result_files import announce
 from torch import Tensor
 
 from tsm_edge.cli.exits import run_and_exit
@@ -69,9 +70,8 @@ def main(
     others = {"trained without shift": unshifted, "bi-directional": offline}
     given = {name: path for name, path in others.items() if path is not None}
     record = measure(weights_file(model), given, clips, world, seed, batch_size, segments)
-    online = record.views[0].network
     length = "" if segments == NUM_SEGMENTS else f"-{segments}frames"
-    path = output or RESULTS / f"gestures-clips-{online.name}-{online.image_size}px{length}-{world}.json"
+    path = output or record_path("clips", record.views[0].network, world, length)
     write_record(record, path)
     for view in record.views:
         core = "" if view.core is None else f"{view.core:.1%} of the core gestures, "

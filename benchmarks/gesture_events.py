@@ -20,11 +20,12 @@ import click
 import numpy as np
 from event_trials import Logits, Reading, Trial, all_trials, trial
 from gesture_clips import gesture_model
-from gesture_record import EventsRecord, EventsResult, made_data, network, provenance, weights_file
+from gesture_provenance import made_data, network, provenance, record_path, weights_file
+from gesture_record import EventsRecord, EventsResult
 from gesture_sources import ShownStream, made_streams
 from gesture_tables import events_table
 from record_files import write_record
-from result_files import RESULTS, announce
+from result_files import announce
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.export import compile_bundle
@@ -54,10 +55,7 @@ def main(
 ) -> None:
     """Try settings with MODEL, a checkpoint of made gestures; by default the one that is shipped."""
     record = measure(weights_file(model), streams, gestures, quiet, world, seed)
-    path = (
-        output
-        or RESULTS / f"gestures-events-{record.network.name}-{record.network.image_size}px-{world}.json"
-    )
+    path = output or record_path("events", record.network, world)
     write_record(record, path)
     click.echo(events_table([record]))
     announce(f"wrote {path}")

@@ -1,24 +1,14 @@
 """What measuring a gesture model on made clips and streams leaves behind, as JSON holds it without loss."""
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from record_files import read_record
-from result_files import called
 
-from tsm_edge.environment import package_versions
-from tsm_edge.errors import UsageError
-from tsm_edge.export.data.gestures.pictures import load_pictures
 from tsm_edge.export.evaluation import ClassResult
 from tsm_edge.export.evaluation.stream_evaluation import StreamCondition
-from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
-from tsm_edge.runtime.bench.provenance import checkout_commit
-from tsm_edge.runtime.device import Device, recognise_device
-from tsm_edge.specs import ModelSpec, SmoothingSpec
+from tsm_edge.runtime.device import Device
+from tsm_edge.specs import SmoothingSpec
 
 __all__ = [
     "ClipsRecord",
@@ -31,14 +21,10 @@ __all__ = [
     "Network",
     "StreamsRecord",
     "StreamsResult",
-    "made_data",
-    "network",
-    "provenance",
     "read_clips",
     "read_events",
     "read_few_shot",
     "read_streams",
-    "weights_file",
 ]
 
 
@@ -301,47 +287,3 @@ read_events = partial(
 )
 
 read_few_shot = partial(read_record, kind=FewShotRecord, content="record of few clips", script="few_shot.py")
-
-
-def weights_file(model: str) -> Path:
-    """The checkpoint of that name; "default" is the one that is shipped.
-
-    Raises:
-        UsageError: No such file.
-    """
-    path = DEFAULT_WEIGHTS if model == "default" else Path(model)
-    if not path.is_file():
-        hint = "this version ships none" if model == "default" else "no such file"
-        raise UsageError(f"weights {model}: {hint}; name a checkpoint, such as gestures.safetensors")
-    return path
-
-
-def network(path: Path, spec: ModelSpec) -> Network:
-    """The record of a network that `path` holds."""
-    return Network(
-        name=spec.name,
-        file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        image_size=spec.preprocess.crop_size,
-        trained_shift=spec.trained_shift,
-        labels=spec.labels,
-    )
-
-
-def made_data(world: str, seed: int) -> MadeData:
-    """The record of what is made in `world` with the pictures of the packages that are installed."""
-    pictures = load_pictures()
-    return MadeData(
-        world=world, seed=seed, photos=len(pictures.photos), videos=len(pictures.video_starts) - 1
-    )
-
-
-def provenance(script: str) -> dict[str, Any]:
-    """What every record begins with."""
-    return {
-        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "commit": checkout_commit(),
-        "command": called(script),
-        "versions": package_versions(),
-        "device": recognise_device(),
-    }

@@ -17,10 +17,11 @@ from tempfile import TemporaryDirectory
 
 import click
 from gesture_clips import gesture_model
-from gesture_record import StreamsRecord, StreamsResult, made_data, network, provenance, weights_file
+from gesture_provenance import made_data, network, provenance, record_path, weights_file
+from gesture_record import StreamsRecord, StreamsResult
 from gesture_sources import ShownStream, made_streams, packaged_streams, video_streams
 from record_files import write_record
-from result_files import RESULTS, announce
+from result_files import announce
 
 from tsm_edge.cli.exits import run_and_exit
 from tsm_edge.export import compile_bundle
@@ -63,10 +64,7 @@ def main(
 ) -> None:
     """Announce events with MODEL, a checkpoint of made gestures; by default the one that is shipped."""
     record = measure(weights_file(model), streams, gestures, world, seed, videos)
-    path = (
-        output
-        or RESULTS / f"gestures-streams-{record.network.name}-{record.network.image_size}px-{world}.json"
-    )
+    path = output or record_path("streams", record.network, world)
     write_record(record, path)
     for result in record.results:
         announce(sentence(result))

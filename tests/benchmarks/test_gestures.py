@@ -156,7 +156,7 @@ def test_false_events_are_put_down_to_something(label, time_s, reason):
 
 def test_weights_of_other_classes_are_refused(tmp_path):
     import gesture_clips
-    from gesture_record import weights_file
+    from gesture_provenance import weights_file
 
     model, _ = initial_model("random", CORE_LABELS[:5], name="few", model="mobilenetv2-0.5", image_size=32)
     save_checkpoint(model.eval(), tmp_path / "few.safetensors")
