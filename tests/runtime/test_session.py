@@ -48,7 +48,7 @@ def test_closing_closes_the_streams(session):
 
 def test_forgotten_stream_is_freed(session):
     stream = session.open_stream()
-    inner = stream._backend
+    (inner,) = stream._memories
     del stream
     gc.collect()
     assert inner.state() == ()
