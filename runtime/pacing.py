@@ -15,7 +15,8 @@ __all__ = ["Pacing"]
 
 # A camera of 15 frames a second is read whole where 12 are wanted, not every second frame of it.
 _EARLY = 0.75
-# Memories read frames that lie apart by that part of an even spread at least: 15 a second must not miss every third.
+# Memories read frames that lie apart by that part of an even spread at least: of 15 a second two memories then read two
+# thirds, with an even spread alone half.
 _SPREAD = 0.8
 # A memory that was left alone for so many of its shortest intervals is behind the others: a slow camera fills one.
 _BEHIND = 2.0
