@@ -29,7 +29,7 @@ class Pacing:
     Attributes:
         spec: The model; `max_fps` is for each of its `interleave` memories.
         memory: The one that read last.
-        read_s: When each of them read, seconds, minus infinity where that is long ago.
+        read_s: When each of them read, seconds; minus infinity before the first.
     """
 
     spec: ModelSpec
