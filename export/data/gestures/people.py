@@ -16,6 +16,9 @@ from tsm_edge.export.data.gestures.world import World
 
 __all__ = ["Lighting", "Person", "choose_lighting", "choose_people", "paint_people"]
 
+_NEAR_NUMBERS = 2  # apart from a person's own, which are the same in worlds where nobody sits near
+_NEAREST = 0.42  # half the width of a head that fills the frame from top to bottom
+
 
 @dataclass(frozen=True)
 class Lighting:
@@ -77,7 +80,7 @@ def choose_lighting(r: ClipRandom) -> Lighting:
 
 def choose_people(r: ClipRandom, world: World) -> Person:
     """Somebody in front of the camera, near its middle."""
-    head = r.uniform(*world.head_width)
+    head = _nearer(r.apart(_NEAR_NUMBERS), world, r.uniform(*world.head_width))
     low = r.chance(0.15)  # the head partly above the frame
     y = torch.where(low, r.uniform(-0.05, 0.15), r.uniform(0.2, 0.5))
     cloth = cloth_colour(r, world.muted)
@@ -93,6 +96,12 @@ def choose_people(r: ClipRandom, world: World) -> Person:
             r.chance(0.5)[:, None], cloth * r.uniform(0.4, 1.9, 1), cloth_colour(r, world.muted)
         ),
     )
+
+
+def _nearer(r: ClipRandom, world: World, head: Tensor) -> Tensor:
+    """Half head widths (N,), some of them up to twice as wide: real faces near the camera were taken for hands."""
+    near = (head * r.uniform(1.0, 2.0)).clamp(max=max(_NEAREST, world.head_width[1]))
+    return torch.where(r.chance(world.near), near, head)
 
 
 def _dome(

@@ -24,6 +24,7 @@ class World:
         crop: Height of what is cut out, of the frame's.
         hand_length: Apparent hand length, of the frame's height.
         head_width: Half the head's width, of the frame's height.
+        near: Chance that somebody sits up to twice as near as that.
         shutter: Exposure in seconds; the longer, the more blur.
         exposure: Gain of a usual picture.
         odd_exposure: Chances of a dark and of a blown out one.
@@ -53,6 +54,7 @@ class World:
     crop: Range = (0.84, 1.0)
     hand_length: Range = (0.29, 0.62)
     head_width: Range = (0.095, 0.18)
+    near: float = 0.0
     shutter: Range = (0.006, 0.085)
     exposure: Range = (0.75, 1.35)
     odd_exposure: tuple[float, float] = (0.14, 0.12)
@@ -83,6 +85,7 @@ WORLDS = {
         World(
             name="train",
             head_width=(0.095, 0.28),
+            near=0.25,
             exposure=(0.65, 1.5),
             odd_exposure=(0.19, 0.15),
             saturation=(0.3, 1.15),
