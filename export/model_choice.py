@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint import load_checkpoint
+from tsm_edge.export.checkpoint_names import find_checkpoint
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.registry import DEFAULT_IMAGE_SIZE, DEFAULT_WEIGHTS, build_model
 from tsm_edge.labels import dataset_labels, read_labels
-from tsm_edge.published import PUBLISHED, fetched_path
 
 __all__ = ["default_model", "open_model"]
 
@@ -36,8 +36,8 @@ def open_model(
 
     Args:
         name: A key of `MODELS`.
-        checkpoint: A file that `load_checkpoint` reads, or the name of a published one that was fetched; its classes
-            are then called as its dataset calls them.
+        checkpoint: A file that `load_checkpoint` reads, "default" for the model that is shipped, or the name of a
+            published one that was fetched; its classes are then called as its dataset calls them.
         labels: A text file, one label a line, in the order of the logits.
         image_size: Height and width of a frame, a multiple of 16; the checkpoint's own, or 224, if none is given.
 
@@ -51,10 +51,10 @@ def open_model(
         raise UsageError(f"model {name} and checkpoint {checkpoint}: give one; a checkpoint tells its own")
     known = read_labels(Path(labels)) if labels is not None else None
     if checkpoint is not None:
-        entry = None if Path(checkpoint).exists() else PUBLISHED.get(str(checkpoint))
-        if entry is not None:
-            checkpoint, known = fetched_path(entry), known or dataset_labels(entry.dataset)
-        return load_checkpoint(checkpoint, labels=known, image_size=image_size)
+        path, dataset = find_checkpoint(checkpoint)
+        if dataset is not None:
+            known = known or dataset_labels(dataset)
+        return load_checkpoint(path, labels=known, image_size=image_size)
     if name is None:
         return default_model(known, image_size)
     return build_model(name, labels=known, image_size=image_size or DEFAULT_IMAGE_SIZE)

@@ -65,7 +65,7 @@ def open_candidate(
     """Open a bundle's folder, an ONNX file that `tsm-edge export` wrote, or a checkpoint.
 
     Args:
-        path: The folder or file, or a published checkpoint's name.
+        path: The folder or file, "default" for the model that is shipped, or a published checkpoint's name.
         backend: What runs a bundle: "tvm", "onnxruntime" or "torch".
         threads: None takes the bundle's default, 1 for ONNX files, PyTorch's own for checkpoints.
         device: Where a checkpoint runs: "auto", "cpu" or "cuda".

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tsm_edge.errors import UsageError
 from tsm_edge.export.checkpoint_file import CheckpointFile, read_checkpoint_file
 from tsm_edge.export.checkpoint_layouts import RecognizedWeights, recognize
+from tsm_edge.export.checkpoint_names import DEFAULT, find_checkpoint
 from tsm_edge.export.checkpoint_spec import describe_checkpoint
 from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
@@ -22,12 +23,11 @@ from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
 from tsm_edge.export.models.registry import DEFAULT_MODEL, DEFAULT_WEIGHTS, MODELS, build_backbone, make_spec
 from tsm_edge.export.training.shift_direction import exchange_shifted_channels
 from tsm_edge.labels import numbered_labels
-from tsm_edge.published import PUBLISHED, fetched_path
 from tsm_edge.specs import FlowSpec, ModelSpec, ShiftMode
 
 __all__ = ["INITS", "NEW_CLASSIFIER", "RANDOM", "for_channels", "initial_model", "randomize"]
 
-INITS = ("default", "imagenet", "random")
+INITS = (DEFAULT, "imagenet", "random")
 # What `initial_model` calls a backbone that knows nothing.
 RANDOM = "random weights"
 # What it adds where none of the classes are kept.
@@ -141,12 +141,11 @@ def _source(init: str | Path | None, model: str | None) -> tuple[Path | None, st
         raise UnknownModelError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
     if init == "random" or (init is None and model not in (None, DEFAULT_MODEL)):
         return None, RANDOM
-    if init in (None, "default"):
+    if init in (None, DEFAULT):
         return DEFAULT_WEIGHTS, "the default model"
     if init == "imagenet":
         return _imagenet_file(model or DEFAULT_MODEL), "ImageNet weights"
-    entry = None if Path(init).exists() else PUBLISHED.get(str(init))
-    return fetched_path(entry) if entry else Path(init), f"weights of {init}"
+    return find_checkpoint(init)[0], f"weights of {init}"
 
 
 def _imagenet_file(model: str) -> Path:

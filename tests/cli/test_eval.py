@@ -106,6 +106,7 @@ def test_streams_at_several_rates_and_losses(clips, checkpoint):
     [
         (["absent.pth", "CLIPS"], CheckpointError, "cannot read absent.pth"),
         (["MODEL", "absent"], DataError, "no data at absent"),
+        (["default", "CLIPS"], DataError, "it knows 'No gesture', 'Doing other things'"),
         (["MODEL", "CLIPS", "--fps", "6"], UsageError, "belong to --protocol stream"),
         (["MODEL", "MODEL", "CLIPS", "--protocol", "stream"], UsageError, "takes one model"),
         (

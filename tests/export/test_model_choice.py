@@ -38,6 +38,13 @@ def test_the_default_is_the_trained_default_model():
     assert DEFAULT_WEIGHTS.stat().st_size <= 10e6
 
 
+def test_the_default_model_has_a_name_where_a_checkpoint_is_asked_for(tmp_path, monkeypatch, mobilenet):
+    monkeypatch.chdir(tmp_path)
+    assert open_model(checkpoint="default").spec == default_model().spec
+    torch.save(mobilenet.backbone.state_dict(), "default")
+    assert open_model(checkpoint="default").spec.width_mult == 0.5, "a file of that name comes first"
+
+
 def test_the_default_model_takes_other_names_and_another_size(tmp_path):
     labels = [f"sign {i}" for i in range(default_model().spec.num_classes)]
     (tmp_path / "labels.txt").write_text("\n".join(labels))

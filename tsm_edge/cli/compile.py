@@ -21,7 +21,9 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--arch", metavar="SM", help="For --target cuda, the oldest GPU, such as sm_75, the default.")
 @click.option("--model", "name", metavar="NAME", help="Network to build, see `tsm-edge export --help`.")
-@click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read, or what `fetch` has.")
+@click.option(
+    "--checkpoint", metavar="FILE", type=PATH, help="Trained weights: a file, default, or what `fetch` has."
+)
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
 @click.option(
     "--image-size",

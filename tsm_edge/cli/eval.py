@@ -105,7 +105,7 @@ def command(
     plot_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Evaluate bundles, ONNX files or checkpoints on DATA's clips or streams.
+    """Evaluate bundles, ONNX files or checkpoints on DATA's clips or streams; `default` is the model that is shipped.
 
     Several models are an ensemble: their probabilities are averaged. One on RGB and one on optical flow (`train
     --modality flow`) are the two streams of a clip.

@@ -20,7 +20,9 @@ PATH = click.Path(path_type=Path)
 
 @click.command("export", short_help="Write a network as ONNX.")
 @click.option("--model", "name", metavar="NAME", help=f"Network to build: {MODEL_NAMES}.")
-@click.option("--checkpoint", metavar="FILE", type=PATH, help="Trained weights to read, or what `fetch` has.")
+@click.option(
+    "--checkpoint", metavar="FILE", type=PATH, help="Trained weights: a file, default, or what `fetch` has."
+)
 @click.option("--labels", metavar="FILE", type=PATH, help="Text file with one label a line.")
 @click.option(
     "--image-size",

@@ -34,6 +34,6 @@ def command(as_json: bool) -> None:
     console.print(table)
     console.print(
         "None was downloaded or measured by those who wrote this; networks without a known hash need --sha256 or "
-        "--unverified.",
+        "--unverified. The model that is shipped needs no download: it is called default.",
         style="dim",
     )
