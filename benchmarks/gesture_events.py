@@ -3,11 +3,11 @@
     python benchmarks/gesture_events.py [MODEL] [--streams N] [--gestures N] [--quiet N] [--json FILE]
 
 Made streams of the world `train`, at 24 and 6 frames a second and at 12 with a fifth of them lost, go through the
-compiled library once for every number of frames that the network reads a second, in one memory and in two that take turns. Every
-combination of the other settings is tried on the same logits. First come those that find most at least precision, F1,
-among those whose median delay from the stroke's end is at most 0.3 s and that make at most one false event a minute,
-also where nobody gestures; beside them, what the rules of the published online demo make of the same logits. Figures
-come from elsewhere: benchmarks/gesture_streams.py shows another world.
+compiled library once for every number of frames that the network reads a second, in one memory and in two that take
+turns. Every combination of the other settings is tried on the same logits. First come those that find most at least
+precision, F1, among those whose median delay from the stroke's end is at most 0.3 s and that make at most one false
+event a minute, also where nobody gestures; beside them, what the rules of the published online demo make of the same
+logits. Figures come from elsewhere: benchmarks/gesture_streams.py shows another world.
 """
 
 from collections.abc import Iterable
