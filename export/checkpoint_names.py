@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
+from tsm_edge.labels import Dataset
 from tsm_edge.published import PUBLISHED, fetched_path
 
 __all__ = ["DEFAULT", "find_checkpoint"]
@@ -10,7 +11,7 @@ __all__ = ["DEFAULT", "find_checkpoint"]
 DEFAULT = "default"
 
 
-def find_checkpoint(name: str | Path) -> tuple[Path, str | None]:
+def find_checkpoint(name: str | Path) -> tuple[Path, Dataset | None]:
     """The file that is meant: one of that path, else the model that is shipped, or a published one that was fetched.
 
     Args:
