@@ -10,8 +10,8 @@ from result_files import RESULTS, called
 
 from tsm_edge.environment import package_versions
 from tsm_edge.errors import UsageError
+from tsm_edge.export.checkpoint_names import find_checkpoint
 from tsm_edge.export.data.gestures.pictures import load_pictures
-from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
 from tsm_edge.runtime.bench.provenance import checkout_commit
 from tsm_edge.runtime.device import recognise_device
 from tsm_edge.specs import ModelSpec
@@ -25,10 +25,9 @@ def weights_file(model: str) -> Path:
     Raises:
         UsageError: No such file.
     """
-    path = DEFAULT_WEIGHTS if model == "default" else Path(model)
+    path, _ = find_checkpoint(model)
     if not path.is_file():
-        hint = "this version ships none" if model == "default" else "no such file"
-        raise UsageError(f"weights {model}: {hint}; name a checkpoint, such as gestures.safetensors")
+        raise UsageError(f"weights {model}: no such file; name a checkpoint, such as gestures.safetensors")
     return path
 
 
