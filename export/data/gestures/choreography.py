@@ -7,11 +7,14 @@ from torch import Tensor
 
 from tsm_edge.export.data.gestures import idling, poses, strokes
 from tsm_edge.export.data.gestures.labels import MADE_LABELS
+from tsm_edge.export.data.gestures.looseness import loosened
 from tsm_edge.export.data.gestures.motion import Motion
 from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
 __all__ = ["choreograph"]
+
+_MANNER_NUMBERS = 2  # apart from the scripts' own, which stay the same
 
 _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
     "No gesture": idling.nothing,
@@ -46,7 +49,7 @@ _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
 }
 
 
-def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor) -> Motion:
+def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0) -> Motion:
     """A movement for every clip, laid into its `duration` (N,) seconds so that the stroke is inside.
 
     Args:
@@ -54,6 +57,7 @@ def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor) -> 
         body: Who moves.
         labels: Indices into MADE_LABELS, (N,), int64.
         duration: Seconds that will be seen, from 0.
+        loose: How far people's own manners go, see `loosened`.
     """
     parts = []
     for index, name in enumerate(MADE_LABELS):
@@ -61,6 +65,8 @@ def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor) -> 
         if len(rows):
             parts.append((rows, _SCRIPTS[name](r.rows(rows), body.rows(rows))))
     motion = Motion.gather(parts, len(labels))
+    if loose:
+        motion = loosened(r.apart(_MANNER_NUMBERS), motion, loose)
     start, end = motion.stroke.unbind(1)
     latest = (duration - (end - start) - 0.1).clamp(min=0.1)
     share = torch.where(r.chance(0.45), r.uniform(0.0, 0.35), r.unit())  # many begin soon

@@ -46,6 +46,9 @@ class Key:
 
 
 ROW = 8 + POSE_SIZE
+# Where a row keeps what; a pose's parts as hand_pose.POSE_SIZE describes.
+PLACE, LENGTH, TURN = slice(0, 2), 2, slice(4, 8)
+BENDS, SPREAD, THUMB = slice(8, 12), 13, slice(14, 17)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class GestureGenerator:
         times = (steps + shift[:, None]) / rate[:, None]
         view, person = choose_views(r, world), choose_people(r, world)
         body = _body(r, world, view, person.x, person.y, person.head)
-        motion = choreograph(r, body, labels, self.num_frames / rate)
+        motion = choreograph(r, body, labels, self.num_frames / rate, world.loose)
         dense = _dense(motion, motion.at(times), body, view, person.x, times)
         return _Plan(r, labels, times, view, person, body, motion, dense)
 
@@ -263,7 +263,8 @@ class GestureGenerator:
         for place, label in enumerate(labels):
             r = ClipRandom(self.seed, numbers, stream=_STREAM_NUMBERS + place)
             at = at + r.uniform(*pauses)
-            part = choreograph(r, plan.body, torch.tensor([label], device=self.device), at + 1)
+            shown = torch.tensor([label], device=self.device)
+            part = choreograph(r, plan.body, shown, at + 1, self.world.loose)
             part = part.delayed(at - part.times[:, 0])
             at = part.times[:, -1]
             strokes.append(part.stroke[0])
