@@ -10,6 +10,7 @@ from torch.nn import functional
 from tsm_edge.errors import UsageError
 from tsm_edge.export.data.gestures.camera import choose_cameras, noise_bank, photograph
 from tsm_edge.export.data.gestures.choreography import choreograph
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.hand_layer import MOST_INSTANTS, HandLayer, choose_hands
 from tsm_edge.export.data.gestures.hand_shape import hand_shape
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
@@ -119,6 +120,7 @@ class GestureGenerator:
         device: Where to draw: "cpu", "cuda".
         chunk: Clips drawn at once; the default suits caches on a CPU, and a third of a GPU's free memory.
         pictures: Photographs and videos; by default those of the packages that are installed.
+        footage: Videos in which nobody makes a gesture, seen in the place of some rooms and people.
 
     Raises:
         UsageError: A number is out of range, or the world has no such name.
@@ -135,6 +137,7 @@ class GestureGenerator:
         device: str | torch.device = "cpu",
         chunk: int | None = None,
         pictures: Pictures | None = None,
+        footage: Footage | None = None,
     ) -> None:
         if size % 16 or not 32 <= size <= 512:
             raise UsageError(
@@ -152,6 +155,7 @@ class GestureGenerator:
         shape = hand_shape(round(2.1 / self._canvas, 4)).to(self.device)
         self._layer = HandLayer(shape, self._canvas)
         self._pictures = (pictures or load_pictures()).chosen(self.world.photo_parity).to(self.device)
+        self._footage = footage.to(self.device) if footage else None
         self._noise = noise_bank(self._canvas, self.device)
 
     def clips(self, start: int, count: int, labels: Tensor | None = None) -> GestureBatch:
@@ -293,7 +297,9 @@ class GestureGenerator:
         r, view, person, times, labels = plan.random, plan.view, plan.person, plan.times, plan.labels
         light = choose_lighting(r)
         hands = choose_hands(r, self.world, person, light)
-        scene = paint_scenes(r, self.world, view, person, light, labels, times, self._canvas, self._pictures)
+        scene = paint_scenes(
+            r, self.world, view, person, light, labels, times, self._canvas, self._pictures, self._footage
+        )
         frames = self._layer.over(r, scene, hands, plan.motion, plan.body, view, person, times, labels)
         pictures = photograph(frames, choose_cameras(r, self.world, times), self._noise)
         if self._canvas != self.size:

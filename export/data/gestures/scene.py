@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tsm_edge.export.data.gestures.colours import common_colour
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
 from tsm_edge.export.data.gestures.people import Lighting, Person, choose_people, paint_people
 from tsm_edge.export.data.gestures.pictures import Pictures
@@ -18,6 +19,7 @@ __all__ = ["paint_scenes"]
 
 _MARGIN = 0.14  # of the picture, painted around it so that nothing ends when the camera or a body moves
 _TEXTURE_NUMBERS = 1  # apart from the scene's own, which are the same with and without textures
+_FOOTAGE_NUMBERS = 3  # the same
 _THING_LABELS = tuple(GESTURE_LABELS.index(name) for name in ("No gesture", "Doing other things"))
 
 
@@ -31,6 +33,7 @@ def paint_scenes(
     times: Tensor,
     size: int,
     pictures: Pictures,
+    footage: Footage | None = None,
 ) -> Tensor:
     """Frames without the gesturing hand, (N, T, 3, size, size), linear light."""
     shift = _camera_drift(r, world, times)
@@ -50,6 +53,7 @@ def paint_scenes(
     seated = r.chance(0.985)[:, None, None, None].to(layer.dtype)
     moved = base[None, None] + shift[:, :, None, None] + _sway(r, world, view, person, relief, times, size)
     frames = _over(frames, _sampled(layer * seated, moved))
+    frames = _filmed(r.apart(_FOOTAGE_NUMBERS), world, frames, times, footage)
     lit = 1 + functional.interpolate(
         r.uniform(-0.35, 0.35, 1, 2, 2), size=size, mode="bilinear", align_corners=True
     )
@@ -195,6 +199,15 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
     zoom, place = zoom[rows].repeat_interleave(t), place[rows].repeat_interleave(t, 0)
     seen = _part_of(pictures.videos[number.flatten()], zoom, place, flip, frames.shape[-1])
     return frames.index_copy(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
+
+
+def _filmed(r: ClipRandom, world: World, frames: Tensor, times: Tensor, footage: Footage | None) -> Tensor:
+    """Some frames become footage, in linear light: a person as a camera sees one, behind a made hand."""
+    rows = torch.nonzero(r.chance(world.filmed))[:, 0]
+    if footage is None or not len(rows):
+        return frames
+    seen = footage.seen(r.rows(rows), times[rows], frames.shape[-1])
+    return frames.index_copy(0, rows, seen.div(255).pow(2.2))
 
 
 def _with_passers_by(

@@ -39,6 +39,7 @@ class World:
         clutter: How many things stand in a made room.
         long_sleeves: Chance of long sleeves.
         textured: Chance that a photograph's tones lie on a person's face and clothes.
+        filmed: Chance that room and person are footage, where there is any, and the hand alone is made.
         passer_by: Chance that somebody else moves in the picture.
         object_held: Chance that a thing is moved about in "Doing other things" and "No gesture".
         second_hand: Chance that the other hand is in the picture.
@@ -70,6 +71,7 @@ class World:
     clutter: tuple[int, int] = (4, 16)
     long_sleeves: float = 0.5
     textured: float = 0.0
+    filmed: float = 0.0
     passer_by: float = 0.12
     object_held: float = 0.3
     second_hand: float = 0.12
@@ -127,6 +129,7 @@ WORLDS = {
             photo_parity=0,
             clutter=(4, 18),
             textured=0.35,
+            filmed=0.15,
             passer_by=0.16,
             second_hand=0.18,
             drift=0.35,

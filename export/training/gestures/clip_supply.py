@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tsm_edge.export.data.gestures import GESTURE_LABELS, OTHER, GestureBatch, GestureGenerator
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.training.gestures.photometry import randomise_photometry
 from tsm_edge.export.training.gestures.plan import Plan
@@ -35,10 +36,17 @@ class ClipSupply:
         pictures: Packaged photographs and videos, where another machine found them.
         world: What kind of rooms, people and cameras.
         classes: The class of every gesture, (16,), as `gesture_classes` gives it. See `gesture_chances`.
+        footage: Videos in which nobody makes a gesture, behind some of the hands.
     """
 
     def __init__(
-        self, plan: Plan, device: torch.device, pictures: Pictures | None, world: str, classes: Tensor
+        self,
+        plan: Plan,
+        device: torch.device,
+        pictures: Pictures | None,
+        world: str,
+        classes: Tensor,
+        footage: Footage | None = None,
     ) -> None:
         self._plan = plan
         self._chances = gesture_chances(classes.cpu())
@@ -50,8 +58,9 @@ class ClipSupply:
             )
             size = coarse_size(plan.size) if is_coarse else plan.size
             self._generators[is_stream, is_coarse] = GestureGenerator(
-                world, seed=plan.seed, size=size, device=device, pictures=pictures, **frames
-            )
+                world, seed=plan.seed, size=size, device=device, pictures=pictures,
+                footage=footage, **frames,
+            )  # fmt: skip
         at_once = max(generator.chunk for generator in self._generators.values())
         self._steps_at_once = max(1, at_once // plan.batch_size)
         self._block, self._made = -1, list[GestureBatch]()

@@ -80,7 +80,7 @@ class GestureTraining:
         self._background = torch.tensor(
             [number for number, label in enumerate(model.spec.labels) if label in _BACKGROUND], device=device
         )
-        self._supply = ClipSupply(plan, device, pictures, world, self._classes)
+        self._supply = ClipSupply(plan, device, pictures, world, self._classes, footage)
         self._negatives = NegativeSupply(footage, plan, device) if footage else None
         self._bfloat16 = plan.bfloat16 or device.type == "cuda"
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

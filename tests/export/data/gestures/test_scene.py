@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import torch
 
-from tsm_edge.export.data.gestures import WORLDS, GestureGenerator
+from tsm_edge.export.data.gestures import GESTURE_LABELS, WORLDS, GestureGenerator
+from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.pictures import load_pictures
 
 PLAIN = replace(WORLDS["bright"], textured=0.0)
@@ -37,3 +38,31 @@ def test_people_stay_plain_where_there_are_no_pictures():
         whole, photos=whole.photos[:0], videos=whole.videos[:0], video_starts=torch.zeros(1).long()
     )
     assert torch.equal(clips_of(1.0, none), clips_of(0.0, none))
+
+
+def filmed_clips(filmed: float, footage: Footage | None, label: str = "Stop Sign") -> torch.Tensor:
+    world = replace(PLAIN, filmed=filmed)
+    generator = GestureGenerator(world, seed=2, num_frames=4, size=48, footage=footage)
+    return generator.clips(0, 24, torch.full((24,), GESTURE_LABELS.index(label))).clips.float()
+
+
+def one_colour(red: int, green: int, blue: int) -> Footage:
+    frames = torch.tensor([red, green, blue], dtype=torch.uint8)[None, :, None, None]
+    return Footage(frames.expand(30, 3, 144, 192).contiguous(), torch.tensor([0, 30]))
+
+
+def test_footage_takes_the_place_of_rooms_and_people_and_a_made_hand_is_before_it():
+    green = filmed_clips(1.0, one_colour(10, 160, 10))
+    covered = (green[:, :, 1] > green[:, :, 0] + 15) & (green[:, :, 1] > green[:, :, 2] + 15)
+    share = covered.float().mean((1, 2, 3))
+    assert share.median() > 0.6  # the rest is the hand, and some cameras see hardly any colour
+    hands = 1 - covered.float().mean((2, 3))
+    assert (hands.amax(1) > hands.amin(1) + 0.05).float().mean() > 0.6  # it comes or goes
+
+
+def test_the_share_of_clips_is_filmed_and_none_without_footage():
+    footage = one_colour(10, 160, 10)
+    made, some = filmed_clips(0.0, footage), filmed_clips(0.4, footage)
+    share = ((made - some).abs() > 12).flatten(1).float().mean(1).gt(0.3).float().mean()
+    assert 0.1 < share < 0.75
+    assert torch.equal(filmed_clips(0.4, None), made) and torch.equal(filmed_clips(0.0, None), made)
