@@ -45,6 +45,11 @@ _PLAN = Plan()
 @click.option("--batch-size", type=click.IntRange(2), default=_PLAN.batch_size, show_default=True)
 @click.option("--size", type=int, default=_PLAN.size, show_default=True, help="Pixels of a frame.")
 @click.option("--lr", type=float, default=_PLAN.lr, show_default=True)
+@click.option(
+    "--lr-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Learn for so long, in the place of --clips: the learning rate falls with the clock.",
+)
 @click.option("--dense-weight", type=float, default=_PLAN.dense_weight, show_default=True)
 @click.option(
     "--background-weight", type=float, default=_PLAN.background_weight, show_default=True,
@@ -84,6 +89,13 @@ _PLAN = Plan()
     show_default=True,
     help="Clips in other colours and tones than cameras give.",
 )
+@click.option(
+    "--ema",
+    type=click.FloatRange(0, 1),
+    default=_PLAN.ema_decay,
+    show_default=True,
+    help="Decay of the average of weights that is kept; less for runs of few steps.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--mode", type=click.Choice(["online", "offline", "none"]), default="online", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
@@ -110,19 +122,21 @@ _PLAN = Plan()
     help="Clips of the world held-out.",
 )
 def main(
-    output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float, dense_weight: float,
+    output: Path, init: str | None, clips: int, batch_size: int, size: int, lr: float,
+    lr_minutes: float | None, dense_weight: float,
     background_weight: float, without: tuple[str, ...], coarse_share: float, freeze: int, freeze_norms: bool,
-    bfloat16: bool, stream_share: float, photometry: float, seed: int, mode: ShiftMode, device: str,
+    bfloat16: bool, stream_share: float, photometry: float, ema: float, seed: int, mode: ShiftMode, device: str,
     minutes: float | None, pictures: Path | None, rooms: tuple[Path, ...], negatives: Path | None,
     score_clips: int,
 ) -> None:  # fmt: skip
     """Train on made gesture clips and score on made clips of another world."""
     began = time.monotonic()
     plan = replace(
-        _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, dense_weight=dense_weight,
+        _PLAN, clips=clips, batch_size=batch_size, size=size, lr=lr, lr_minutes=lr_minutes,
+        dense_weight=dense_weight,
         background_weight=background_weight, frozen_layers=freeze, freeze_norms=freeze_norms, bfloat16=bfloat16,
         coarse_share=coarse_share, stream_share=stream_share, photometry=photometry,
-        seed=seed,
+        ema_decay=ema, seed=seed,
     )  # fmt: skip
     found = (read_pictures(pictures) if pictures else load_pictures()).with_own(rooms)
     labels = tuple(label for label in GESTURE_LABELS if label not in without)

@@ -14,6 +14,8 @@ class Plan:
         batch_size: Clips a step.
         size: Pixels of a frame.
         lr: The backbone's largest learning rate; the classifier and the heads learn faster.
+        lr_minutes: The run takes so many minutes of learning and the learning rate falls with the clock, however many
+            clips are seen by then; None goes by `clips`. Two such runs differ, for no two are as fast.
         head_lr_scale: That many times.
         weight_decay: AdamW's, of weights that are no norms and biases.
         warmup: Share of the steps in which the learning rate rises.
@@ -39,6 +41,7 @@ class Plan:
     batch_size: int = 64
     size: int = 112
     lr: float = 8e-4
+    lr_minutes: float | None = None
     head_lr_scale: float = 6.0
     weight_decay: float = 0.02
     warmup: float = 0.02

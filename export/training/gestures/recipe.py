@@ -37,6 +37,7 @@ from tsm_edge.export.training.schedule import cosine_factor
 __all__ = ["GestureTraining", "Progress"]
 
 
+_CLOCK_STEPS = 10_000  # of the learning rate's course, where it falls with the clock
 _BACKGROUND = (NOTHING, OTHER)
 _NEGATIVE_WEIGHT = 0.5
 
@@ -84,7 +85,7 @@ class GestureTraining:
         self._negatives = NegativeSupply(footage, plan, device) if footage else None
         self._bfloat16 = plan.bfloat16 or device.type == "cuda"
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.plan, self.device, self.step = plan, device, 0
+        self.plan, self.device, self.step, self.seconds = plan, device, 0, 0.0
         self._frozen = _front(model.backbone, plan.frozen_layers).requires_grad_(False)
         self.heads = DenseHeads(model.backbone.classifier.in_features, plan.seed).to(device)
         self.average = MovingAverage(model.backbone, plan.ema_decay)
@@ -101,12 +102,13 @@ class GestureTraining:
     def run(self, report: Callable[[Progress], None], every: int = 50, until: float | None = None) -> bool:
         """Learn until the plan's end, or until `time.monotonic()` is past `until`; True at the plan's end."""
         begin, first, sums = time.monotonic(), self.step, torch.zeros(3, device=self.device)
-        since = 0
-        while self.step < self.plan.steps:
+        since, before = 0, self.seconds
+        while self.share < 1:
             sums += self._learn(self._supply.batch(self.step))
             self.step += 1
+            self.seconds = before + time.monotonic() - begin
             since += 1
-            if self.step % every == 0 or self.step == self.plan.steps:
+            if self.step % every == 0 or self.share >= 1:
                 loss, accuracy, error = (sums / since).tolist()
                 if not loss < float("inf"):
                     raise TrainingError(
@@ -119,14 +121,22 @@ class GestureTraining:
                 sums.zero_()
                 since = 0
             if until is not None and time.monotonic() > until:
-                return self.step >= self.plan.steps
+                return self.share >= 1
         return True
+
+    @property
+    def share(self) -> float:
+        """How much of the run is over, 0 to 1: by its steps, or by the clock where the plan says so."""
+        if self.plan.lr_minutes is None:
+            return min(1.0, self.step / self.plan.steps)
+        return min(1.0, self.seconds / (60 * self.plan.lr_minutes))
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes, and the plan."""
         return {
             "plan": asdict(self.plan),
             "step": self.step,
+            "seconds": self.seconds,
             "backbone": self.model.backbone.state_dict(),
             "heads": self.heads.state_dict(),
             "average": self.average.state_dict(),
@@ -145,7 +155,7 @@ class GestureTraining:
             raise TrainingError(
                 f"the run was begun with another {changed[0]}; give the same or delete its checkpoint"
             )
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state.get("seconds", 0.0)
         self.model.backbone.load_state_dict(state["backbone"])
         self.heads.load_state_dict(state["heads"])
         self.average.load_state_dict(state["average"])
@@ -160,10 +170,7 @@ class GestureTraining:
         self.model.train()
         self._frozen.eval()
         plan = self.plan
-        progress = self.step / plan.steps
-        factor = cosine_factor(
-            self.step, plan.steps, max(1, round(plan.warmup * plan.steps)) if plan.steps > 1 else 0
-        )
+        progress, factor = self.share, self._rate_factor()
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         labels = self._classes[batch.labels]
@@ -188,6 +195,13 @@ class GestureTraining:
         self.average.update(self.model.backbone)
         right = (logits.detach().mean(1).argmax(1) == labels).float().mean()
         return torch.stack((loss.detach(), right, self.heads.centre_error(features.detach(), batch.dense)))
+
+    def _rate_factor(self) -> float:
+        """What the largest learning rates are multiplied with in this step."""
+        by_clock = self.plan.lr_minutes is not None
+        steps = _CLOCK_STEPS if by_clock else self.plan.steps
+        step = int(self.share * steps) if by_clock else self.step
+        return cosine_factor(step, steps, max(1, round(self.plan.warmup * steps)) if steps > 1 else 0)
 
     def _with_negatives(self, batch: GestureBatch) -> Tensor:
         """The step's clips, (N, T, 3, S, S), uint8, and behind them those of footage."""

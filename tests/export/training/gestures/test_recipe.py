@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS, GestureGe
 from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, score
+from tsm_edge.export.training.gestures import GestureTraining, Plan, Progress, for_streams, recipe, score
 from tsm_edge.export.training.gestures.__main__ import main
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply, coarse_size, gesture_chances
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
@@ -46,6 +47,26 @@ def test_a_run_that_was_cut_goes_on_to_the_same_weights():
     assert second.step == whole.step == 4
     for name, tensor in whole.averaged().items():
         assert torch.equal(tensor, second.averaged()[name]), name
+
+
+def test_a_run_by_the_clock_ends_with_it_and_so_does_its_learning_rate(monkeypatch):
+    seconds = itertools.count()
+    monkeypatch.setattr(recipe.time, "monotonic", lambda: 2.0 * next(seconds))
+    plan = replace(PLAN, clips=4, lr_minutes=1.0, warmup=0.1)  # two or four seconds a step
+    first = GestureTraining(small_model(), plan, CPU)
+    rates = []
+    while first.share < 0.5:
+        first.run(lambda _: None, until=0.0)
+        rates.append(first._optimizer.param_groups[0]["lr"])
+    second = GestureTraining(small_model(), plan, CPU)
+    second.load_state_dict(first.state_dict())
+    assert second.share == first.share and not second.run(lambda _: None, until=0.0)
+    while not second.run(lambda _: None, until=0.0):
+        rates.append(second._optimizer.param_groups[0]["lr"])
+    assert second.share == 1 and 15 <= second.step <= 30
+    top = max(range(len(rates)), key=rates.__getitem__)
+    assert 0 < top < 5 and rates[top] == pytest.approx(plan.lr, rel=0.05)
+    assert rates[top:] == sorted(rates[top:], reverse=True) and rates[-1] < 0.1 * plan.lr
 
 
 def test_another_plan_is_refused():
