@@ -1,5 +1,7 @@
 """Frozen norms: the answers of evaluation mode, and the gradients that pass through the norms themselves."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -15,10 +17,12 @@ def model(request) -> ClipModel:
     return build_model(request.param, num_classes=4, image_size=32, seed=2)
 
 
-def gradients(model: ClipModel, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+def gradients(
+    model: ClipModel, network: Callable[[torch.Tensor], torch.Tensor], clips: torch.Tensor = CLIPS
+) -> dict[str, torch.Tensor]:
     model.zero_grad()
     torch.nn.functional.cross_entropy(
-        network(CLIPS.to(model.backbone.classifier.weight.dtype)).mean(1), torch.tensor([0, 3])
+        network(clips.to(model.backbone.classifier.weight.dtype)).mean(1), torch.tensor([0, 3])
     ).backward()
     return {name: weight.grad.clone() for name, weight in model.named_parameters()}
 
@@ -59,12 +63,11 @@ def test_statistics_stay(model):
     assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
 
 
-@pytest.mark.skipif(
-    "AVX512" not in torch.backends.cpu.get_cpu_capability(),
-    reason="torch computes in 16 bits with AVX-512 alone; elsewhere it emulates them with roundings of its own",
-)
 def test_in_sixteen_bits_gradients_are_as_near_as_those_of_the_model_itself(model):
-    """Rounding moves values across the kinks of ReLU6, with norms of their own as without."""
+    """Rounding moves values across the kinks of ReLU6, with norms of their own as without.
+
+    Which values, chance decides: of one batch the errors' ratio lies between 0.7 and 1.4, so three are taken together.
+    """
 
     def in_bfloat16(network: torch.nn.Module):
         def run(clips: torch.Tensor) -> torch.Tensor:
@@ -75,10 +78,13 @@ def test_in_sixteen_bits_gradients_are_as_near_as_those_of_the_model_itself(mode
 
         return run
 
-    expected = flat(gradients(model, model))
-    found = flat(gradients(model, in_bfloat16(FrozenNorms(model))))
-    peer = flat(gradients(model, in_bfloat16(model)))
-    assert 0 < float((found - expected).norm()) < 1.3 * float((peer - expected).norm())
+    ours, theirs = [], []
+    for seed in range(5, 8):
+        clips = torch.rand(CLIPS.shape, generator=torch.Generator().manual_seed(seed))
+        expected = flat(gradients(model, model, clips))
+        ours.append(flat(gradients(model, in_bfloat16(FrozenNorms(model)), clips)) - expected)
+        theirs.append(flat(gradients(model, in_bfloat16(model), clips)) - expected)
+    assert 0 < float(torch.cat(ours).norm()) < 1.3 * float(torch.cat(theirs).norm())
 
 
 def flat(gradients: dict[str, torch.Tensor]) -> torch.Tensor:
