@@ -87,7 +87,7 @@ def evaluate(
     data: str | Path,
     *,
     protocol: str = "1clip-center",
-    num_segments: Sequence[int] = (8,),
+    num_segments: Sequence[int] = (),
     weights: Sequence[float] = (),
     groups: Path | None = None,
     split: Split = "auto",
@@ -102,7 +102,8 @@ def evaluate(
         candidates: Networks with the same classes, on RGB or on optical flow.
         data: A folder or list file, see `tsm_edge.export.data.layouts`.
         protocol: See `tsm_edge.export.evaluation.protocols`.
-        num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
+        num_segments: Frames of a clip seen at once: one number for all networks, or one for each; by default what
+            each says that it reads best.
         weights: Each network's weight in the average; equal ones by default.
         groups: A csv of what classes have in common, see `tsm_edge.export.evaluation.class_groups`.
         split: The part of the data set; "auto" takes its validation part, or all where it has none.

@@ -177,6 +177,7 @@ class ModelSpec:
         state: The shift buffers of the streaming view.
         trained_shift: The shift the weights learned with. Streaming is always online; weights that learned
             otherwise lose accuracy there until they are trained on.
+        num_segments: Frames of a clip, one of each equal part, that it reads best; what `eval` shows it.
         max_fps: Frames a second that it reads at most. Its memory is some frames long, and a camera that takes
             twice as many would show it half as much of the past: a stream that is told when frames were taken
             leaves out those between. None reads all.
@@ -195,6 +196,7 @@ class ModelSpec:
     trained_shift: ShiftMode = "online"
     preprocess: PreprocessSpec = PreprocessSpec()
     smoothing: SmoothingSpec = SmoothingSpec()
+    num_segments: Positive = 8
     max_fps: PositiveFloat | None = None
     interleave: Positive = 1
 

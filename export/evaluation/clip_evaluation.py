@@ -27,7 +27,7 @@ def evaluate_clips(
     labels: Sequence[str],
     protocol: ClipProtocol,
     *,
-    num_segments: Sequence[int] = (8,),
+    num_segments: Sequence[int] = (),
     weights: Sequence[float] = (),
     groups: Path | None = None,
     workers: int = 0,
@@ -40,7 +40,8 @@ def evaluate_clips(
         clips: What to look at; their labels are indices into `labels`.
         labels: The data set's classes.
         protocol: How to look.
-        num_segments: Frames of a clip seen at once: one number for all networks, or one for each.
+        num_segments: Frames of a clip seen at once: one number for all networks, or one for each; by default what
+            each says that it reads best.
         weights: Each network's weight in the average, above 0; equal ones by default.
         groups: What classes have in common, see `read_class_groups`.
         workers: Processes that read clips.
@@ -57,7 +58,7 @@ def evaluate_clips(
     index = match_labels(labels, first.spec.labels)
     if not clips:
         raise DataError("there are no clips to evaluate on")
-    frames = _one_each(num_segments, len(scorers))
+    frames = _one_each(num_segments, scorers)
     parts = weight_parts(weights, len(scorers))
     grouped = read_class_groups(groups, first.spec.labels) if groups is not None else ()
     scores = clip_scores(scorers, clips, protocol, frames, workers, on_clip)
@@ -108,12 +109,14 @@ def match_labels(data: Sequence[str], model: Sequence[str]) -> tuple[int, ...]:
     return tuple(list(model).index(label) for label in data)
 
 
-def _one_each(num_segments: Sequence[int], num_scorers: int) -> tuple[int, ...]:
+def _one_each(num_segments: Sequence[int], scorers: Sequence[Scorer]) -> tuple[int, ...]:
+    if not num_segments:
+        return tuple(scorer.spec.num_segments for scorer in scorers)
     if len(num_segments) == 1:
-        return tuple(num_segments) * num_scorers
-    if len(num_segments) != num_scorers:
+        return tuple(num_segments) * len(scorers)
+    if len(num_segments) != len(scorers):
         raise UsageError(
-            f"{len(num_segments)} numbers of frames for {num_scorers} networks; give one for all, or one each"
+            f"{len(num_segments)} numbers of frames for {len(scorers)} networks; give one for all, or one each"
         )
     return tuple(num_segments)
 

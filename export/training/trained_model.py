@@ -90,6 +90,7 @@ def train(
             flow=options.flow,
             seed=options.seed,
         )
+        network.spec = replace(network.spec, num_segments=options.num_segments)
         if options.freeze_backbone and words == RANDOM:
             raise UsageError("--freeze-backbone keeps random weights, which see nothing; give --init FILE")
         listener.announce(f"{len(training)} clips to learn, {len(validation)} to validate; from {words}")

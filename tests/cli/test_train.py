@@ -35,6 +35,7 @@ def test_from_clips_to_a_bundle_with_their_labels(tsm_edge, clips, tmp_path):
     bundle = compile_bundle(load_checkpoint(output), host_target(), tmp_path / "bundle").bundle
     assert bundle.manifest.model.labels == ("left", "right")
     assert bundle.manifest.model.weights_note == ""
+    assert bundle.manifest.model.num_segments == 4, "what it learned from is what it is evaluated on"
     with Session.load(bundle.path) as session:
         assert session.open_stream().step(bundle.golden_frames[0]).label in ("left", "right")
 

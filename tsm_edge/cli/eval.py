@@ -33,9 +33,7 @@ data's clips one after another.
     "num_segments",
     type=click.IntRange(1, 64),
     multiple=True,
-    default=(8,),
-    show_default="8",
-    help="Frames of a clip seen at once; once for all models, or once for each.",
+    help="Frames of a clip seen at once; once for all models, or once for each.  [default: as each says]",
 )
 @click.option(
     "--weight",

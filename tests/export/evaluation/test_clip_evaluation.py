@@ -1,3 +1,5 @@
+from copy import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,6 +109,11 @@ def test_networks_of_an_ensemble_may_see_different_numbers_of_frames(data, model
     result = evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"], num_segments=[4, 8])
     assert shapes == [4, 8]
     assert result.num_segments == (4, 8)
+    other = copy(model)
+    other.spec = replace(model.spec, num_segments=5)
+    spies[0] = Spy(other, "a", torch.device("cpu"))
+    by_default = evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"])
+    assert by_default.num_segments == (5, 8)
     with pytest.raises(UsageError, match="3 numbers of frames for 2 networks"):
         evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"], num_segments=[4, 8, 16])
 
