@@ -19,7 +19,7 @@ from tsm_edge.opencv import load_opencv
 from tsm_edge.runtime.backends.base import Float32Array
 from tsm_edge.specs import PreprocessSpec
 
-__all__ = ["Preprocessor", "UInt8Array", "check_frame", "normalise", "resized_size"]
+__all__ = ["Preprocessor", "UInt8Array", "check_frame", "normalise"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -55,7 +55,7 @@ class Preprocessor:
 
     def crop(self, frame: UInt8Array) -> UInt8Array:
         """The part of a checked frame that the network sees, (S, S, 3) uint8 BGR."""
-        rows, columns = _windows(*frame.shape[:2], self._spec.resize_short_side, self._spec.crop_size)
+        rows, columns = _windows(*frame.shape[:2], self._spec)
         cv2 = load_opencv()
         source = np.ascontiguousarray(frame[rows.source, columns.source])
         resized: UInt8Array = cv2.resize(source, (columns.size, rows.size), interpolation=cv2.INTER_LINEAR)
@@ -101,16 +101,11 @@ def check_frame(frame: object) -> None:
         raise FrameError(f"{given}, sides at most {MAX_ASPECT_RATIO} times each other; cut a part out of it")
 
 
-def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Height and width after the short side was resized to `short_side`, the long one rounded down."""
-    short = min(height, width)
-    return short_side * height // short, short_side * width // short
-
-
 @lru_cache(maxsize=16)
-def _windows(height: int, width: int, short_side: int, crop_size: int) -> tuple[_AxisWindow, _AxisWindow]:
-    resized_height, resized_width = resized_size(height, width, short_side)
-    return _axis_window(height, resized_height, crop_size), _axis_window(width, resized_width, crop_size)
+def _windows(height: int, width: int, spec: PreprocessSpec) -> tuple[_AxisWindow, _AxisWindow]:
+    resized_height, resized_width = spec.resized_size(height, width)
+    rows = _axis_window(height, resized_height, spec.crop_size)
+    return rows, _axis_window(width, resized_width, spec.crop_size)
 
 
 def _axis_window(length: int, resized: int, crop_size: int) -> _AxisWindow:

@@ -35,6 +35,33 @@ def test_input_shape_follows_the_crop(spec):
     assert replace(spec, preprocess=PreprocessSpec(crop_size=96)).input_shape == (1, 3, 96, 96)
 
 
+def test_sizes_round_down_as_torchvision_does():
+    assert PreprocessSpec().resized_size(100, 176) == (256, 450)
+    assert PreprocessSpec().resized_size(640, 480) == (341, 256)
+
+
+@pytest.mark.parametrize(
+    ("max_squeeze", "size", "resized"),
+    [
+        (1.78, (100, 176), (224, 224)),  # seen whole
+        (1.78, (480, 640), (224, 224)),
+        (1.78, (100, 356), (224, 448)),  # the middle half of it is
+        (4 / 3, (480, 640), (224, 224)),
+        (4 / 3, (720, 1280), (224, 298)),
+        (4, (640, 480), (298, 224)),  # upright
+    ],
+)
+def test_wide_pictures_are_squeezed_into_a_square_at_most(max_squeeze, size, resized):
+    spec = PreprocessSpec(resize_short_side=224, max_squeeze=max_squeeze)
+    assert spec.resized_size(*size) == resized
+
+
+@given(height=sizes, width=sizes, side=sizes)
+def test_without_squeezing_the_aspect_ratio_is_kept_in_whole_numbers(height, width, side):
+    found = PreprocessSpec(resize_short_side=side).resized_size(height, width)
+    assert found == (side * height // min(height, width), side * width // min(height, width))
+
+
 def test_untrained_weights_say_so(spec):
     assert spec.weights_note == "untrained weights"
     assert replace(spec, trained=True).weights_note == ""

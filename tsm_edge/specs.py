@@ -89,9 +89,13 @@ class FlowSpec:
 class PreprocessSpec:
     """From a decoded picture to the network's input.
 
-    The picture's short side is resized to `resize_short_side` (bilinear, aspect ratio kept), the middle
-    `crop_size` x `crop_size` pixels are cut out, channels are put in RGB order, and each becomes
+    The picture's short side is resized to `resize_short_side` (bilinear, aspect ratio kept but for `max_squeeze`), the
+    middle `crop_size` x `crop_size` pixels are cut out, channels are put in RGB order, and each becomes
     `(value / 255 - mean) / std`.
+
+    Pictures that are wider than high are squeezed along their width, into a square at most and `max_squeeze` times at
+    most: with 4 / 3 a camera of that aspect ratio is seen whole, and 16 / 9 loses a quarter of its width instead of
+    nearly half. Where hands move, what is cut off matters more than shapes do. Upright pictures are never squeezed.
 
     Where `flow` is given, the network sees optical flow instead, and `mean` and `std` of pictures do not matter.
     """
@@ -101,6 +105,14 @@ class PreprocessSpec:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = IMAGENET_STD
     flow: FlowSpec | None = None
+    max_squeeze: Annotated[float, msgspec.Meta(ge=1, le=4)] = 1.0
+
+    def resized_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the resized picture, of which the middle is cut out; rounded down."""
+        short_side = self.resize_short_side
+        if height >= width:
+            return short_side * height // width, short_side
+        return short_side, max(short_side, int(short_side * width / (height * self.max_squeeze)))
 
     @property
     def modality(self) -> Modality:

@@ -1,6 +1,6 @@
 /* From a camera's image to the network's frame, as runtime/preprocess.py does it: upright, the short side resized, the
- * middle cut out, normalised. Pixels that are cut off are never looked at, and nothing is allocated: strips of columns
- * go from top to bottom, with the two rows at hand between which the next one lies.
+ * width of wide ones squeezed, the middle cut out, normalised. Pixels that are cut off are never looked at, and nothing
+ * is allocated: strips of columns go from top to bottom, with the two rows at hand between which the next one lies.
  */
 #include "tsm_plan.h"
 #include "tsm_view.h"
@@ -19,9 +19,23 @@ typedef struct position {
   int32_t before, after, weight;
 } position;
 
-/* The long side is rounded down, and half a pixel to the even one, as in Python. */
-static axis cut_axis(int32_t side, int32_t shorter, int32_t kept) {
-  axis cut = {side, (int64_t)plan->resize_short_side * side / shorter, 0};
+/* The resized width: rounded down, as in Python. */
+static int64_t width_of(const tsm_view *view) {
+  int64_t side = plan->resize_short_side, resized;
+  if (view->width <= view->height) return side;
+  resized = (int64_t)((double)(side * view->width) / (view->height * plan->max_squeeze));
+  return resized > side ? resized : side;
+}
+
+/* The resized height: upright images are not squeezed. */
+static int64_t height_of(const tsm_view *view) {
+  int64_t side = plan->resize_short_side;
+  return view->width < view->height ? side * view->height / view->width : side;
+}
+
+/* The middle of a resized side, half a pixel rounded to the even one, as in Python. */
+static axis cut_axis(int32_t side, int64_t resized, int32_t kept) {
+  axis cut = {side, resized, 0};
   int64_t rest = cut.resized - kept;
   cut.first = rest / 2 + (rest % 2 && rest / 2 % 2);
   return cut;
@@ -95,12 +109,11 @@ static void write_strip(const tsm_view *view, const axis *cut, const tsm_columns
 int tsm_image_to_frame(const tsm_image *image, float *frame) {
   tsm_view view;
   axis across, down;
-  int32_t first, shorter;
+  int32_t first;
   if (!image || !frame) return TSM_ERROR_ARGUMENT;
   if (tsm_view_of(image, &view) != TSM_OK) return TSM_ERROR_IMAGE;
-  shorter = view.width < view.height ? view.width : view.height;
-  across = cut_axis(view.width, shorter, plan->width);
-  down = cut_axis(view.height, shorter, plan->height);
+  across = cut_axis(view.width, width_of(&view), plan->width);
+  down = cut_axis(view.height, height_of(&view), plan->height);
   for (first = 0; first < plan->width; first += TSM_STRIP) {
     tsm_columns columns;
     locate_columns(&view, &across, first, &columns);

@@ -29,6 +29,7 @@ typedef struct tsm_shift_buffer {
 typedef struct tsm_plan {
   int32_t height, width, num_classes;
   int32_t resize_short_side; /* what an image is resized to before its middle is cut out */
+  double max_squeeze; /* how much a wide image's width is squeezed at most, from 1 */
   const float *levels; /* [3][256]: what the network is given for each level of R, G, B */
   int64_t arena_bytes, scratch_bytes, weight_bytes, state_bytes, logits_offset; /* scratch: a thread */
   int32_t num_calls, num_shift_buffers, default_threads;

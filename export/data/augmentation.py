@@ -10,6 +10,7 @@ import numpy as np
 
 from tsm_edge.export.data.clips import UInt8Array
 from tsm_edge.opencv import load_opencv
+from tsm_edge.specs import PreprocessSpec
 
 __all__ = [
     "FLOW_SCALES",
@@ -21,6 +22,7 @@ __all__ = [
     "mirrored_labels",
     "multi_scale_crop",
     "resized",
+    "squeezed",
 ]
 
 # Sides of a crop, of the frame's short side; width and height may lie one step apart.
@@ -41,6 +43,14 @@ _OPPOSITES = (
 )
 
 
+def squeezed(frames: UInt8Array, preprocess: PreprocessSpec) -> UInt8Array:
+    """Frames (T, H, W, C) squeezed along their width as the runtime's preprocessing does, their height kept."""
+    height, width = frames.shape[1:3]
+    if height >= width:
+        return frames
+    return resized(frames, height, max(height, int(width / preprocess.max_squeeze)))
+
+
 def multi_scale_crop(
     frames: UInt8Array, size: int, rng: np.random.Generator, scales: Sequence[float] = SCALES
 ) -> UInt8Array:
@@ -55,11 +65,10 @@ def multi_scale_crop(
     return resized(frames[:, top : top + crop_height, left : left + crop_width], size, size)
 
 
-def centre_crop(frames: UInt8Array, short_side: int, size: int) -> UInt8Array:
-    """What the runtime's preprocessing sees of (T, H, W, C): short side resized, (T, size, size, C) cut out."""
-    height, width = frames.shape[1:3]
-    shortest = min(height, width)
-    fitted = resized(frames, short_side * height // shortest, short_side * width // shortest)
+def centre_crop(frames: UInt8Array, preprocess: PreprocessSpec) -> UInt8Array:
+    """What the runtime's preprocessing sees of (T, H, W, C): resized, and (T, S, S, C) cut out."""
+    size = preprocess.crop_size
+    fitted = resized(frames, *preprocess.resized_size(*frames.shape[1:3]))
     top, left = round((fitted.shape[1] - size) / 2), round((fitted.shape[2] - size) / 2)
     return fitted[:, top : top + size, left : left + size]
 

@@ -22,6 +22,7 @@ from tsm_edge.export.data.augmentation import (
     mirror_flow,
     mirrored_labels,
     multi_scale_crop,
+    squeezed,
 )
 from tsm_edge.export.data.clips import Clip
 from tsm_edge.export.data.frame_cache import FrameCache
@@ -92,9 +93,10 @@ class TrainClips(Dataset[tuple[Tensor, int]]):
         )
         size, label = self._preprocess.crop_size, clip.label
         if self._augmentation.crop:
+            frames = squeezed(frames, self._preprocess)
             frames = multi_scale_crop(frames, size, rng, SCALES if flow is None else FLOW_SCALES)
         else:
-            frames = centre_crop(frames, self._preprocess.resize_short_side, size)
+            frames = centre_crop(frames, self._preprocess)
         if self._augmentation.colour_jitter > 0 and flow is None:
             frames = jitter_colours(frames, rng, self._augmentation.colour_jitter)
         counterpart = self._mirrored[label] if self._augmentation.flip else None
@@ -123,7 +125,7 @@ class TestClips(Dataset[tuple[Tensor, int]]):
         clip = self._clips[place]
         places = num_places(clip.num_frames, self._preprocess.flow)
         frames = self._cache.read(clip, test_indices(places, self._num_segments)[0].tolist())
-        frames = centre_crop(frames, self._preprocess.resize_short_side, self._preprocess.crop_size)
+        frames = centre_crop(frames, self._preprocess)
         return torch.from_numpy(np.ascontiguousarray(frames)), clip.label
 
 

@@ -57,8 +57,8 @@ class ClipProtocol:
     def crops(self, frames: UInt8Array, preprocess: PreprocessSpec) -> UInt8Array:
         """The crops (num_crops, T, S, S, C) of frames (T, H, W, C) uint8."""
         if not self.is_full_resolution:
-            return centre_crop(frames, preprocess.resize_short_side, preprocess.crop_size)[None]
-        return full_resolution_crops(frames, preprocess.resize_short_side, self.num_crops)
+            return centre_crop(frames, preprocess)[None]
+        return full_resolution_crops(frames, preprocess, self.num_crops)
 
 
 PROTOCOLS = {
@@ -84,11 +84,10 @@ def clip_protocol(name: str) -> ClipProtocol:
     return PROTOCOLS[name]
 
 
-def full_resolution_crops(frames: UInt8Array, size: int, num_crops: int) -> UInt8Array:
-    """Squares (num_crops, T, size, size, C) along the long side of frames whose short side becomes `size`."""
-    height, width = frames.shape[1:3]
-    short = min(height, width)
-    fitted = resized(frames, size * height // short, size * width // short)
+def full_resolution_crops(frames: UInt8Array, preprocess: PreprocessSpec, num_crops: int) -> UInt8Array:
+    """Squares (num_crops, T, R, R, C) along the long side of frames whose short side becomes R."""
+    size = preprocess.resize_short_side
+    fitted = resized(frames, *preprocess.resized_size(*frames.shape[1:3]))
     down, across = fitted.shape[1] - size, fitted.shape[2] - size
     parts = (0.5,) if num_crops == 1 else (0.0, 0.5, 1.0)
     corners = [(int(down * part), int(across * part)) for part in parts]

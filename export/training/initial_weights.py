@@ -177,7 +177,9 @@ def _read_alike(spec: ModelSpec, source: ModelSpec) -> ModelSpec:
         return spec
     seen, size = source.preprocess, spec.preprocess.crop_size
     preprocess = replace(
-        spec.preprocess, resize_short_side=round(size * seen.resize_short_side / seen.crop_size)
+        spec.preprocess,
+        resize_short_side=round(size * seen.resize_short_side / seen.crop_size),
+        max_squeeze=seen.max_squeeze,
     )
     smoothing = replace(source.smoothing, merge=(), ignore=(), background=spec.smoothing.background)
     return replace(

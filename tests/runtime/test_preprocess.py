@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_bundle import tiny_spec
 
 from tsm_edge.errors import FrameError
-from tsm_edge.runtime.preprocess import Preprocessor, check_frame, normalise, resized_size
+from tsm_edge.runtime.preprocess import Preprocessor, check_frame, normalise
 from tsm_edge.specs import PreprocessSpec
 
 # OpenCV resizes bytes in fixed point and rounds the result to a whole level.
@@ -29,7 +29,7 @@ CAMERA_SIZES = [
 
 def reference(frame: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
     """The specification in plain numpy and float64: resized pixels sample the source at their centres."""
-    height, width = resized_size(*frame.shape[:2], spec.resize_short_side)
+    height, width = spec.resized_size(*frame.shape[:2])
     rows = sampled(frame.astype(np.float64), height)
     resized = sampled(rows.swapaxes(0, 1), width).swapaxes(0, 1)
     top, left = (round((length - spec.crop_size) / 2) for length in (height, width))
@@ -55,9 +55,10 @@ def assert_within_levels(found: np.ndarray, expected: np.ndarray, spec: Preproce
     np.testing.assert_allclose(found * scale, expected * scale, rtol=0, atol=LEVELS)
 
 
+@pytest.mark.parametrize("max_squeeze", [1.0, 4 / 3, 1.78])
 @pytest.mark.parametrize(("height", "width"), CAMERA_SIZES)
-def test_camera_sizes_match_the_reference(height, width):
-    spec = PreprocessSpec()
+def test_camera_sizes_match_the_reference(height, width, max_squeeze):
+    spec = PreprocessSpec(max_squeeze=max_squeeze)
     frame = picture(height, width)
     found = Preprocessor(spec)(frame)
     assert found.shape == (1, 3, 224, 224)
@@ -66,23 +67,32 @@ def test_camera_sizes_match_the_reference(height, width):
     assert_within_levels(found, reference(frame, spec), spec)
 
 
-@given(short=st.integers(1, 90), ratio=st.floats(1, 32), upright=st.booleans(), crop=st.integers(1, 32))
-def test_any_size_matches_the_reference(short, ratio, upright, crop):
-    spec = PreprocessSpec(resize_short_side=32, crop_size=crop)
+@given(
+    short=st.integers(1, 90),
+    ratio=st.floats(1, 32),
+    upright=st.booleans(),
+    crop=st.integers(1, 32),
+    max_squeeze=st.one_of(st.just(1.0), st.floats(1, 4)),
+)
+def test_any_size_matches_the_reference(short, ratio, upright, crop, max_squeeze):
+    spec = PreprocessSpec(resize_short_side=32, crop_size=crop, max_squeeze=max_squeeze)
     size = (int(short * ratio), short) if upright else (short, int(short * ratio))
     frame = picture(*size)
     assert_within_levels(Preprocessor(spec)(frame), reference(frame, spec), spec)
 
 
-@given(height=st.integers(16, 400), width=st.integers(16, 400))
-def test_cutting_first_changes_no_pixel(height, width):
+@given(
+    height=st.integers(16, 400), width=st.integers(16, 400), max_squeeze=st.sampled_from([1.0, 4 / 3, 1.78])
+)
+def test_cutting_first_changes_no_pixel(height, width, max_squeeze):
     frame = picture(height, width)
-    resized_height, resized_width = resized_size(height, width, 256)
+    spec = PreprocessSpec(max_squeeze=max_squeeze)
+    resized_height, resized_width = spec.resized_size(height, width)
     whole = cv2.resize(frame, (resized_width, resized_height), interpolation=cv2.INTER_LINEAR)
     top, left = round((resized_height - 224) / 2), round((resized_width - 224) / 2)
     expected = whole[top : top + 224, left : left + 224].astype(int)
     # The fixed-point weights of a part may differ from those of the whole in their last bit.
-    assert np.abs(Preprocessor(PreprocessSpec()).crop(frame) - expected).max() <= 1
+    assert np.abs(Preprocessor(spec).crop(frame) - expected).max() <= 1
 
 
 def test_channels_become_red_green_blue():
@@ -92,11 +102,6 @@ def test_channels_become_red_green_blue():
     red, green, blue = Preprocessor(spec)(frame)[0, :, 100, 100]
     np.testing.assert_allclose(red, (1 - 0.485) / 0.229, rtol=1e-6)
     np.testing.assert_allclose([green, blue], [-0.456 / 0.224, -0.406 / 0.225], rtol=1e-6)
-
-
-def test_sizes_round_down_as_torchvision_does():
-    assert resized_size(100, 176, 256) == (256, 450)
-    assert resized_size(640, 480, 256) == (341, 256)
 
 
 def test_views_are_read_as_they_look():

@@ -14,7 +14,7 @@ from dataclasses import replace
 from tsm_edge.labels import smoothing_for
 from tsm_edge.specs import ModelSpec, SmoothingSpec
 
-__all__ = ["INTERLEAVE", "MAX_FPS", "NUM_SEGMENTS", "SMOOTHING", "for_streams"]
+__all__ = ["INTERLEAVE", "MAX_FPS", "MAX_SQUEEZE", "NUM_SEGMENTS", "SMOOTHING", "for_streams"]
 
 # Most clips that it learns from have some three frames a second, the others 4 to 10. Of 24 a second it reads every
 # fourth one, of 12 every second one. A first model was right on 0.52 of the frames that end a stroke at 6 frames a
@@ -27,6 +27,10 @@ INTERLEAVE = 2
 # A clip of some 3 s as a stream shows it: twice the frames lose half of the swift strokes that eight of them lose.
 NUM_SEGMENTS = 16
 
+# Half of the clips that it learns from are whole frames of cameras up to this wide, squeezed into the square: swipes
+# leave its middle.
+MAX_SQUEEZE = 1.78
+
 # The mean of the logits, not of the probabilities: it finds more at the same number of false events.
 SMOOTHING = SmoothingSpec(
     window=64, window_s=1.15, hysteresis=1, hysteresis_s=0.15, threshold=0.93, pause_s=0.6
@@ -37,5 +41,10 @@ def for_streams(spec: ModelSpec) -> ModelSpec:
     """`spec` with these settings."""
     smoothing = replace(SMOOTHING, background=smoothing_for(spec.labels).background)
     return replace(
-        spec, num_segments=NUM_SEGMENTS, max_fps=MAX_FPS, interleave=INTERLEAVE, smoothing=smoothing
+        spec,
+        preprocess=replace(spec.preprocess, max_squeeze=MAX_SQUEEZE),
+        num_segments=NUM_SEGMENTS,
+        max_fps=MAX_FPS,
+        interleave=INTERLEAVE,
+        smoothing=smoothing,
     )

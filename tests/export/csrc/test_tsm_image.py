@@ -35,7 +35,7 @@ PLAN = """
 #include "tsm_plan.h"
 static const float levels[3][256] = {%s};
 const tsm_plan tsm_model_plan = {
-  .height = %d, .width = %d, .resize_short_side = %d, .levels = levels[0]};
+  .height = %d, .width = %d, .resize_short_side = %d, .max_squeeze = %r, .levels = levels[0]};
 """
 
 
@@ -70,15 +70,17 @@ def to_frame(library, image, size):
     return frame
 
 
-@pytest.fixture(scope="module", params=[(36, 32), (256, 224), (224, 224), (100, 77)], ids=str)
+@pytest.fixture(
+    scope="module", params=[(36, 32, 1.0), (256, 224, 4 / 3), (224, 224, 1.78), (100, 77, 1.0)], ids=str
+)
 def network(request, tmp_path_factory):
     """A library that makes frames of that size, and what Python is told."""
-    resize, crop = request.param
-    spec = PreprocessSpec(resize_short_side=resize, crop_size=crop)
+    resize, crop, squeeze = request.param
+    spec = PreprocessSpec(resize_short_side=resize, crop_size=crop, max_squeeze=squeeze)
     levels = (np.arange(256)[None] / 255 - np.array(spec.mean)[:, None]) / np.array(spec.std)[:, None]
     rows = ", ".join("{" + ", ".join(f"{float(v).hex()}f" for v in row) + "}" for row in levels)
     folder = tmp_path_factory.mktemp("image")
-    (folder / "plan.c").write_text(PLAN % (rows, crop, crop, resize))
+    (folder / "plan.c").write_text(PLAN % (rows, crop, crop, resize, squeeze))
     sources = [c_source(name) for name in ("tsm_image.c", "tsm_view.c", "tsm_pixels.c")]
     flags = ["-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
     include = f"-I{sources[0].parent}"

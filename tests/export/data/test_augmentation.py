@@ -11,6 +11,7 @@ from tsm_edge.export.data.augmentation import (
     mirror,
     mirrored_labels,
     multi_scale_crop,
+    squeezed,
 )
 from tsm_edge.labels import JESTER_LABELS
 from tsm_edge.runtime.preprocess import Preprocessor
@@ -47,14 +48,28 @@ def test_crops_reach_every_edge_and_the_middle(frames):
     assert crops[..., 1].max() >= 117
 
 
-@given(st.integers(34, 300), st.integers(34, 300), st.integers(0, 99))
-def test_centre_crop_is_what_the_runtime_sees(height, width, seed):
-    spec = PreprocessSpec(resize_short_side=36, crop_size=32)
+@given(st.integers(34, 300), st.integers(34, 300), st.sampled_from([1.0, 4 / 3, 1.78]), st.integers(0, 99))
+def test_centre_crop_is_what_the_runtime_sees(height, width, max_squeeze, seed):
+    spec = PreprocessSpec(resize_short_side=36, crop_size=32, max_squeeze=max_squeeze)
     frame = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     expected = Preprocessor(spec).crop(frame)
     # Cut out before it is resized, bilinear arithmetic in fixed point may round once the other way.
-    found = centre_crop(frame[None], 36, 32)[0]
+    found = centre_crop(frame[None], spec)[0]
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_training_crops_come_from_as_wide_a_part_as_the_runtime_sees():
+    ramp = np.broadcast_to(np.arange(0, 160, dtype=np.uint8)[:, None], (2, 90, 160, 3))
+    seen = squeezed(ramp, PreprocessSpec(max_squeeze=1.78))
+    assert seen.shape == (2, 90, 90, 3)
+    assert (seen[0, 0, 0, 0], seen[0, 0, -1, 0]) == (0, 159)
+    half = squeezed(ramp, PreprocessSpec(max_squeeze=4 / 3))
+    assert half.shape == (2, 90, 120, 3)
+    for same in (
+        squeezed(ramp, PreprocessSpec()),
+        squeezed(ramp.swapaxes(1, 2), PreprocessSpec(max_squeeze=4)),
+    ):
+        assert same.shape[1] * same.shape[2] == 90 * 160
 
 
 def test_jitter_changes_all_frames_alike_and_strength_zero_nothing(frames):

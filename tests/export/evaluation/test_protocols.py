@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,12 @@ def frames():
     return np.stack([np.stack([x, y, np.full_like(x, t)], axis=2) for t in range(4)])
 
 
-def test_the_middle_is_what_the_runtime_sees(frames):
-    crops = PROTOCOLS["1clip-center"].crops(frames, SPEC)
+@pytest.mark.parametrize("max_squeeze", [1.0, 1.3, 1.78])
+def test_the_middle_is_what_the_runtime_sees(frames, max_squeeze):
+    spec = replace(SPEC, max_squeeze=max_squeeze)
+    crops = PROTOCOLS["1clip-center"].crops(frames, spec)
     assert crops.shape == (1, 4, 32, 32, 3)
-    expected = Preprocessor(SPEC).crop(frames[2])
+    expected = Preprocessor(spec).crop(frames[2])
     assert np.abs(crops[0, 2].astype(int) - expected).max() <= 1  # fixed-point bilinear may round either way
 
 
@@ -36,7 +40,7 @@ def test_three_crops_of_full_resolution_cover_the_long_side(frames, name, num_cl
 
 
 def test_upright_frames_are_cropped_along_their_height(frames):
-    crops = full_resolution_crops(frames.swapaxes(1, 2), 36, 3)
+    crops = full_resolution_crops(frames.swapaxes(1, 2), SPEC, 3)
     top, middle, bottom = crops[:, 0, :, :, 0].mean((1, 2))
     assert top < middle < bottom
 

@@ -77,6 +77,7 @@ def test_the_default_model_is_where_a_run_starts_that_says_nothing():
         assert words == "the default model, a new classifier"
         # Hands come to a frame's borders: what learned with all of its height is shown all of it.
         assert model.spec.preprocess.resize_short_side == model.spec.preprocess.crop_size
+        assert model.spec.preprocess.max_squeeze == default_model().spec.preprocess.max_squeeze > 1.7
         kept = backbone_tensors(model)
         assert all(torch.equal(kept[name], shipped[name]) for name in kept)
     assert initial_model(None, LABELS, name="m", model="resnet18", image_size=32)[1] == "random weights"

@@ -17,6 +17,7 @@ from tsm_edge.export.training.gestures.__main__ import main
 from tsm_edge.export.training.gestures.clip_supply import ClipSupply, coarse_size, gesture_chances
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.gestures.negatives import NegativeSupply, negative_loss
+from tsm_edge.export.training.gestures.streaming import MAX_SQUEEZE
 from tsm_edge.export.training.initial_weights import initial_model
 
 PLAN = Plan(clips=16, batch_size=4, size=32, stream_share=0.5, seed=3)
@@ -224,4 +225,5 @@ def test_how_streams_are_read_goes_with_the_weights(tmp_path):
         tmp_path / "made.safetensors", ("nothing", "wave"), name="own", model=None, image_size=32
     )
     assert (own.spec.max_fps, own.spec.interleave) == (model.spec.max_fps, 2)
+    assert own.spec.preprocess.max_squeeze == model.spec.preprocess.max_squeeze == MAX_SQUEEZE
     assert own.spec.smoothing == replace(model.spec.smoothing, background=("nothing",))
