@@ -8,6 +8,7 @@ from tsm_edge.errors import CheckpointError, UnknownModelError, UsageError
 from tsm_edge.export import build_model, default_model, open_model
 from tsm_edge.export.data.gestures import CORE_LABELS, GESTURE_LABELS
 from tsm_edge.export.models.registry import DEFAULT_WEIGHTS
+from tsm_edge.export.training.gestures import for_streams
 from tsm_edge.labels import JESTER_LABELS, dataset_labels
 from tsm_edge.published import PUBLISHED
 from tsm_edge.published.store import checkpoint_directory, identify
@@ -31,6 +32,7 @@ def test_the_default_is_the_trained_default_model():
     spec = model.spec
     assert (spec.name, spec.trained, spec.weights_note) == ("mobilenetv2-gestures", True, "")
     assert set(CORE_LABELS) <= set(spec.labels) <= set(GESTURE_LABELS)
+    assert spec == for_streams(spec), "how it is read is what the recipe says"
     assert (spec.input_shape, spec.trained_shift) == ((1, 3, 224, 224), "online")
     assert set(spec.smoothing.background) == {"No gesture", "Doing other things"}
     again = default_model().backbone.state_dict()
