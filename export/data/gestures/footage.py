@@ -47,7 +47,9 @@ class Footage:
         return Footage(self.frames.to(device), self.starts.to(device))
 
     def seen(self, r: ClipRandom, times: Tensor, size: int) -> Tensor:
-        """Parts of it: a square of 0.45 to 1 of a video's height, moving and zooming a little, some mirrored.
+        """Parts of it: 0.45 to 1 of a video's height, moving and zooming a little, some mirrored.
+
+        Half of them are squares, the others up to 4 / 3 as wide and squeezed, as wide cameras' pictures are.
 
         Args:
             r: The clips' random numbers.
@@ -66,7 +68,8 @@ class Footage:
         drift = r.normal(0.06, 2)[:, None] * times[..., None] / 2
         middle = (r.uniform(-1, 1, 2)[:, None] + drift).clamp(-1, 1)
         steps = (torch.arange(size, device=times.device) + 0.5) / size * 2 - 1
-        wide = zoom * height / width
+        squeeze = torch.where(r.chance(0.5), r.uniform(1.0, width / height), 1.0)[:, None]
+        wide = (zoom * squeeze * height / width).clamp(max=1.0)
         gx = across[..., None] * steps * wide[..., None] + (middle[..., 0] * (1 - wide))[..., None]
         gy = steps * zoom[..., None] + (middle[..., 1] * (1 - zoom))[..., None]
         grid = torch.stack(
