@@ -6,7 +6,7 @@ Clips come from the world `held-out`, which nothing is trained on. The same clip
 same weights with the shift taken out, the streaming model frame by frame from an empty state, and the compiled library.
 Taking the shift out of weights that learned with it shows that they use it; what it is worth is the difference to a
 network that was trained without (--unshifted) and to one trained with the bi-directional shift (--offline): see
-docs/default-model.md. A clip is some 3 s long: 8 frames of it are the published protocol, 16 are what streams show.
+docs/default-model-recipe.md. A clip is some 3 s long: 8 frames of it are the published protocol, 16 are what streams show.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def main(
     given = {name: path for name, path in others.items() if path is not None}
     record = measure(weights_file(model), given, clips, world, seed, batch_size, segments)
     length = "" if segments == NUM_SEGMENTS else f"-{segments}frames"
-    path = output or record_path("clips", record.views[0].network, world, length)
+    path = output or record_path("shift" if given else "clips", record.views[0].network, world, length)
     write_record(record, path)
     for view in record.views:
         core = "" if view.core is None else f"{view.core:.1%} of the core gestures, "

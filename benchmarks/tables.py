@@ -4,8 +4,8 @@
     python benchmarks/tables.py --check    exit with 1 if one is not
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
-`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-streams`, `gesture-events`
-and `few-shot`. Every number comes from a file of benchmarks/results; a section without files says so.
+`streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-shift`, `gesture-streams`,
+`gesture-events` and `few-shot`. Every number comes from a file of benchmarks/results; a section without files says so.
 """
 
 import re
@@ -39,7 +39,10 @@ from tsm_edge.runtime.bench import read_record
 __all__ = ["SECTIONS", "main", "renew"]
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "default-model.md")
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("performance.md", "default-model.md", "default-model-recipe.md")),
+)
 SECTION = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table:(?P=name) -->)", re.DOTALL)
 MARKER = re.compile(r"<!-- /?table:[\w-]+ -->")
 
@@ -82,6 +85,12 @@ SECTIONS = {
         render=clips_table,
         read=read_clips,
         command="python benchmarks/gesture_clips.py",
+    ),
+    "gesture-shift": Section(
+        files="gestures-shift-*.json",
+        render=clips_table,
+        read=read_clips,
+        command="python benchmarks/gesture_clips.py --offline FILE",
     ),
     "gesture-streams": Section(
         files="gestures-streams-*.json",
