@@ -38,7 +38,7 @@ from tsm_edge.export.data.loading import normalised
 from tsm_edge.export.evaluation.clip_evaluation import summarise
 from tsm_edge.export.fold import inference_copy
 from tsm_edge.export.models.clip_model import ClipModel
-from tsm_edge.export.training.memory import keep_freed_memory
+from tsm_edge.export.training.memory import give_back_freed_memory, keep_freed_memory
 from tsm_edge.runtime import Session
 from tsm_edge.targets import host_target
 
@@ -174,6 +174,7 @@ class Views:
             truths.append(truth)
             if start // 256 != (start - batch_size) // 256:
                 announce(f"{start} of {num_clips} clips")
+                give_back_freed_memory()
         self.truth = np.concatenate(truths)
 
     def _look(self, clips: Tensor, truth: npt.NDArray[np.int64], session: Session) -> None:
