@@ -40,9 +40,10 @@ demo: $(VENV)/demo-installed
 	$(BIN)/tsm-edge bench $(BUNDLE) --backend tvm --backend onnxruntime
 	@echo "The annotated video is dist/demo.mp4, the predictions are dist/demo.jsonl."
 
-# A file's tests stay together: they share what they compile.
+# A file's tests stay together: they share what they compile. In the tree's order the last files are short ones; by number
+# of tests a file with a single long one would come last and keep one worker waiting.
 test: $(VENV)/test-installed
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/test-installed typing
 	$(BIN)/ruff check .
