@@ -47,7 +47,7 @@ def test_what_only_motion_tells_apart_is_learned(start, tmp_path):
             path = tmp_path / "clips" / direction / f"{number:02}.avi"
             write_clip(path, scrolling_texture(direction, rng))
     options = TrainingOptions(
-        epochs=10,
+        epochs=20,
         batch_size=8,
         num_segments=2,
         image_size=32,
