@@ -24,6 +24,7 @@ __all__ = ["MOST_INSTANTS", "HandLayer", "Hands", "choose_hands"]
 
 MOST_INSTANTS = 6  # of one exposure
 _PIXELS_AN_INSTANT = 2.2  # how far a hand may jump between two
+_ELBOW_NUMBERS = 6  # apart, so that hands stay the same where elbows hang
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Hands:
         distance: Of the camera, hand lengths.
         shadow: How dark the hand's shadow on what is behind it is.
         second: True where the other hand is in the picture as well, bool.
+        elbow: How far the elbow is lifted, from 0, where it hangs, to 1, beside the hand.
     """
 
     sizes: HandSizes
@@ -63,6 +65,7 @@ class Hands:
     distance: Tensor
     shadow: Tensor
     second: Tensor
+    elbow: Tensor
 
 
 def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting) -> Hands:
@@ -95,7 +98,13 @@ def choose_hands(r: ClipRandom, world: World, person: Person, light: Lighting) -
         distance=r.log_uniform(2.2, 7.0),
         shadow=r.uniform(0.0, 0.3),
         second=r.chance(world.second_hand),
+        elbow=_lifted(r.apart(_ELBOW_NUMBERS), world),
     )
+
+
+def _lifted(r: ClipRandom, world: World) -> Tensor:
+    """How far elbows are lifted, (N,)."""
+    return torch.where(r.chance(world.raised_elbow), r.uniform(0.3, 1.0), torch.zeros_like(r.unit()))
 
 
 class HandLayer:
@@ -171,7 +180,7 @@ class HandLayer:
         state = _picked(motion, clip_of, at)
         place = self._placed(state, hands, body, view, person, clip, frame, share, jitter)
         shoulder = _shoulder(state, hands, body, person, clip)
-        maps = bone_maps(state.pose, state.turn, shoulder, hands.sizes.rows(clip))
+        maps = bone_maps(state.pose, state.turn, shoulder, hands.sizes.rows(clip), hands.elbow[clip])
         mirror = torch.stack((body.side, torch.ones_like(body.side), torch.ones_like(body.side)), dim=1)
         lights = Lights((hands.key * mirror)[clip], (hands.fill * mirror)[clip], hands.ambient[clip])
         # Only the frames that show something are drawn and laid over.

@@ -67,7 +67,9 @@ class BoneMaps:
     rotations: Tensor
 
 
-def bone_maps(pose: Tensor, orientation: Tensor, shoulder: Tensor, sizes: HandSizes) -> BoneMaps:
+def bone_maps(
+    pose: Tensor, orientation: Tensor, shoulder: Tensor, sizes: HandSizes, lift: Tensor
+) -> BoneMaps:
     """Pose a right hand.
 
     Args:
@@ -76,12 +78,13 @@ def bone_maps(pose: Tensor, orientation: Tensor, shoulder: Tensor, sizes: HandSi
         orientation: The hand's quaternion, (N, 4); the unit has fingers up and the palm to the camera.
         shoulder: Relative to the wrist, hand lengths, (N, 3).
         sizes: The person's proportions.
+        lift: Of the elbow, from 0, where it hangs, to 1, held out beside the hand, (N,).
     """
     palm = matrices(orientation)
     starts, frames, scales = _joints(pose, sizes)
     starts = torch.einsum("nij,nbj->nbi", palm, starts)
     frames = palm[:, None] @ frames
-    forearm_frame, upper_frame, elbow, stretch = _arm(palm, shoulder)
+    forearm_frame, upper_frame, elbow, stretch = _arm(palm, shoulder, lift)
     frames = torch.cat((torch.stack((forearm_frame, upper_frame), dim=1), frames), dim=1)
     starts = torch.cat((torch.stack((elbow, shoulder), dim=1), starts), dim=1)
     wide = sizes.widths[:, None].expand(-1, 2)
@@ -156,11 +159,11 @@ def _thumb(pose: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(starts, dim=1), torch.stack(frames, dim=1)
 
 
-def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _arm(palm: Tensor, shoulder: Tensor, lift: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Frames of forearm and upper arm, the elbow (N, 3) and both lengths' scales (N, 2).
 
-    The elbow lies on the circle that two bones between shoulder and wrist leave, where it hangs low, away from the body
-    and behind the hand, as far as these agree.
+    The elbow lies on the circle that two bones between shoulder and wrist leave, where it hangs low or is lifted, away
+    from the body and behind the hand, as far as these agree.
     """
     reach = shoulder.norm(dim=-1, keepdim=True).clamp(min=0.3)
     stretch = (reach / (0.97 * (FOREARM_LENGTH + UPPER_ARM_LENGTH))).clamp(min=1.0)
@@ -170,6 +173,7 @@ def _arm(palm: Tensor, shoulder: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor
     towards = (fore.square() - upper.square() + reach.square()) / (2 * reach)
     radius = (fore.square() - towards.square()).clamp(min=1e-4).sqrt()
     pole = palm[:, :, 1] * -1.1 + shoulder.new_tensor((-0.35, -1.0, -0.1))
+    pole = pole + lift[:, None] * shoulder.new_tensor((-0.9, 1.3, 0.0))
     pole = pole - (pole * axis).sum(-1, keepdim=True) * axis
     pole = pole / pole.norm(dim=-1, keepdim=True).clamp(min=1e-3)
     elbow = axis * towards + pole * radius

@@ -7,6 +7,7 @@ from tsm_edge.export.data.gestures.hand_shape import BONES, FINGERS, FOREARM, PA
 from tsm_edge.export.data.gestures.rotations import about_x, about_y, about_z, compose, matrices, slerp
 
 SHOULDER = torch.tensor([[-0.8, -1.2, -1.5]])
+HANGING = torch.zeros(1)
 
 
 def posed_tips(bend: float, orientation: torch.Tensor) -> torch.Tensor:
@@ -14,7 +15,7 @@ def posed_tips(bend: float, orientation: torch.Tensor) -> torch.Tensor:
     pose = torch.zeros(1, POSE_SIZE)
     pose[:, :4], pose[:, 4] = bend, 1.0
     pose[:, 6], pose[:, 7] = 0.75, 0.15
-    maps = bone_maps(pose, orientation[None], SHOULDER, HandSizes(torch.ones(1, 5), torch.ones(1)))
+    maps = bone_maps(pose, orientation[None], SHOULDER, HandSizes(torch.ones(1, 5), torch.ones(1)), HANGING)
     tips = []
     for chain in (*FINGERS, THUMB):
         bone = BONES[chain[-1]]
@@ -56,10 +57,25 @@ def test_roll_is_counterclockwise():
 
 def test_forearm_ends_at_the_wrist_and_starts_at_the_elbow():
     pose = torch.zeros(1, POSE_SIZE)
-    maps = bone_maps(pose, UPRIGHT[None], SHOULDER, HandSizes(torch.ones(1, 5), torch.ones(1)))
+    maps = bone_maps(pose, UPRIGHT[None], SHOULDER, HandSizes(torch.ones(1, 5), torch.ones(1)), HANGING)
     wrist = maps.offsets[0, FOREARM]  # where bones carry the resting wrist, which is 0
     assert wrist.norm() < 0.12  # the arm is stretched by a few per cent at most
     torch.testing.assert_close(maps.offsets[0, PALM], torch.zeros(3), rtol=0, atol=1e-6)
+
+
+def elbow_at(orientation: torch.Tensor, lift: float) -> torch.Tensor:
+    """The elbow, (3,), hand lengths from the wrist."""
+    sizes = HandSizes(torch.ones(1, 5), torch.ones(1))
+    maps = bone_maps(torch.zeros(1, POSE_SIZE), orientation[None], SHOULDER, sizes, torch.full((1,), lift))
+    return maps.matrices[0, FOREARM] @ torch.tensor(BONES[FOREARM].start) + maps.offsets[0, FOREARM]
+
+
+def test_lifted_elbow_is_farther_out_and_higher():
+    fingers_to_the_middle = about_z(torch.tensor(-math.pi / 2))
+    for orientation in (UPRIGHT, fingers_to_the_middle):
+        hanging, half, lifted = (elbow_at(orientation, lift) for lift in (0.0, 0.5, 1.0))
+        assert hanging[1] < half[1] < lifted[1]
+    assert elbow_at(UPRIGHT, 1.0)[0] < elbow_at(UPRIGHT, 0.0)[0] - 0.2
 
 
 def test_slerp_ends_where_it_should_and_stays_a_rotation():
