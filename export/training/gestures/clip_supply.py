@@ -1,6 +1,7 @@
 """The made clips of every step, which follow from its number alone."""
 
 import itertools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.training.gestures.photometry import randomise_photometry
 from tsm_edge.export.training.gestures.plan import Plan
 
-__all__ = ["ClipSupply", "coarse_size", "gesture_chances"]
+__all__ = ["ClipSupply", "coarse_size", "gesture_chances", "made_too_often"]
 
 _LARGE = (
     128  # pixels: larger frames are drawn smaller anyhow and enlarged, as most recordings of gestures are
@@ -124,3 +125,16 @@ def gesture_chances(classes: Tensor) -> Tensor:
     chances[folded] = _OTHERS / 2 / max(1, int(folded.sum()) - 1)
     chances[other] = _OTHERS / 2 if folded.sum() > 1 else _OTHERS
     return chances / chances.sum()
+
+
+def made_too_often(classes: Tensor, num_classes: int) -> Tensor:
+    """What the loss adds to logits, (num_classes,), so that the network is not told how often classes are made.
+
+    Of the clips of "Doing other things", which are made three times as often as a gesture, half are gestures that have
+    no class: a clip that may as well be another thing as a gesture is the gesture as often.
+
+    Source: logit adjustment, Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
+    """
+    prior = torch.zeros(num_classes, device=classes.device)
+    prior[classes[GESTURE_LABELS.index(OTHER)]] = math.log(2)
+    return prior

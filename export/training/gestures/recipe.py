@@ -26,7 +26,7 @@ from tsm_edge.export.models.backbone import Backbone
 from tsm_edge.export.models.clip_model import ClipModel
 from tsm_edge.export.models.mobilenet_v2 import MobileNetV2
 from tsm_edge.export.training.frozen_norms import FrozenNorms
-from tsm_edge.export.training.gestures.clip_supply import ClipSupply
+from tsm_edge.export.training.gestures.clip_supply import ClipSupply, made_too_often
 from tsm_edge.export.training.gestures.dense_heads import DenseHeads
 from tsm_edge.export.training.gestures.losses import background_loss, late_frames_loss
 from tsm_edge.export.training.gestures.negatives import NegativeSupply, negative_loss
@@ -81,6 +81,7 @@ class GestureTraining:
         self._background = torch.tensor(
             [number for number, label in enumerate(model.spec.labels) if label in _BACKGROUND], device=device
         )
+        self._prior = made_too_often(self._classes, model.spec.num_classes)
         self._supply = ClipSupply(plan, device, pictures, world, self._classes, footage)
         self._negatives = NegativeSupply(footage, plan, device) if footage else None
         self._bfloat16 = plan.bfloat16 or device.type == "cuda"
@@ -175,6 +176,7 @@ class GestureTraining:
             group["lr"] = rate * factor
         labels = self._classes[batch.labels]
         seen, features = self._answers(self._with_negatives(batch))
+        seen = seen + self._prior
         logits, unasked = seen[: len(labels)], seen[len(labels) :]
         features = features[: len(labels)]
         clip_loss = functional.cross_entropy(logits.mean(1), labels, label_smoothing=plan.label_smoothing)

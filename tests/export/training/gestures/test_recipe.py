@@ -1,5 +1,6 @@
 import itertools
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,19 @@ def test_a_run_that_was_cut_goes_on_to_the_same_weights():
     assert second.step == whole.step == 4
     for name, tensor in whole.averaged().items():
         assert torch.equal(tensor, second.averaged()[name]), name
+
+
+def test_how_often_other_things_are_made_is_no_part_of_what_is_learned(monkeypatch):
+    """A bias that holds it already, and a loss that adds nothing, give the same loss."""
+    other = GESTURE_LABELS.index("Doing other things")
+    (plain,) = reports_of(GestureTraining(small_model(), replace(PLAN, clips=4), CPU))
+    biased = small_model()
+    biased.backbone.classifier.bias.data[other] += math.log(2)
+    monkeypatch.setattr(recipe, "made_too_often", lambda classes, num_classes: torch.zeros(num_classes))
+    (same,) = reports_of(GestureTraining(biased, replace(PLAN, clips=4), CPU))
+    assert same.loss == pytest.approx(plain.loss, rel=1e-5)
+    (without,) = reports_of(GestureTraining(small_model(), replace(PLAN, clips=4), CPU))
+    assert abs(without.loss - plain.loss) > 1e-3
 
 
 def test_a_run_by_the_clock_ends_with_it_and_so_does_its_learning_rate(monkeypatch):
