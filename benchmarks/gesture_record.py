@@ -19,11 +19,13 @@ __all__ = [
     "MadeData",
     "Measured",
     "Network",
+    "PhotoHandsRecord",
     "StreamsRecord",
     "StreamsResult",
     "read_clips",
     "read_events",
     "read_few_shot",
+    "read_photo_hands",
     "read_streams",
 ]
 
@@ -276,6 +278,31 @@ class FewShotRecord(Measured):
     classes: tuple[ClassResult, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhotoHandsRecord(Measured):
+    """Hands of photographs that move before people who were filmed. Shares are 0 to 1.
+
+    Attributes:
+        network: That read them.
+        num_segments: Frames a clip.
+        num_gestures: Clips of gestures.
+        top1: Part of these that were read right, among all classes.
+        wrong: Part of these that were taken for another gesture.
+        num_quiet: Clips of the people alone.
+        quiet: Part of these that were taken for no gesture.
+        classes: Each gesture by itself.
+    """
+
+    network: Network
+    num_segments: int
+    num_gestures: int
+    top1: float
+    wrong: float
+    num_quiet: int
+    quiet: float
+    classes: tuple[ClassResult, ...]
+
+
 read_clips = partial(read_record, kind=ClipsRecord, content="record of made clips", script="gesture_clips.py")
 
 read_streams = partial(
@@ -287,3 +314,7 @@ read_events = partial(
 )
 
 read_few_shot = partial(read_record, kind=FewShotRecord, content="record of few clips", script="few_shot.py")
+
+read_photo_hands = partial(
+    read_record, kind=PhotoHandsRecord, content="record of hands from photographs", script="photo_hands.py"
+)

@@ -11,6 +11,7 @@ from gesture_record import (
     MadeData,
     Measured,
     Network,
+    PhotoHandsRecord,
     StreamsRecord,
     StreamsResult,
 )
@@ -18,7 +19,7 @@ from markdown_tables import markdown
 
 from tsm_edge.export.evaluation import ClassResult
 
-__all__ = ["clips_table", "events_table", "few_shot_table", "streams_table"]
+__all__ = ["clips_table", "events_table", "few_shot_table", "photo_hands_table", "streams_table"]
 
 _MADE = ("gestures", "other things")
 
@@ -41,6 +42,22 @@ def events_table(records: Sequence[EventsRecord]) -> str:
 def few_shot_table(records: Sequence[FewShotRecord]) -> str:
     """One row a class; one table a record."""
     return "\n\n".join(_few_shot(record) for record in records)
+
+
+def photo_hands_table(records: Sequence[PhotoHandsRecord]) -> str:
+    """One row a gesture; one table a record."""
+    return "\n\n".join(_photo_hands(record) for record in records)
+
+
+def _photo_hands(record: PhotoHandsRecord) -> str:
+    data = record.data
+    caption = (
+        f"{_network(record.network)}: {record.top1:.1%} of {record.num_gestures} clips (seed {data.seed}) of "
+        f"{record.num_segments} frames, hands from {data.photos} photographs before {data.videos} videos, are read "
+        f"right, {record.wrong:.1%} taken for another gesture; of {record.num_quiet} clips of the people alone "
+        f"{record.quiet:.1%} are taken for no gesture; {_when(record)}."
+    )
+    return f"{caption}\n\n{_classes(record.classes)}"
 
 
 def _few_shot(record: FewShotRecord) -> str:

@@ -93,6 +93,7 @@ def _cut(photo: UInt8Array, entry: dict[str, Any]) -> Floats:
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     mask[depth > 0.5 * depth.max()] = cv2.GC_FGD
     models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)  # GrabCut begins with random clusters
     cv2.grabCut(part, mask, None, *models, 6, cv2.GC_INIT_WITH_MASK)
     hand = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, pieces, sizes, _ = cv2.connectedComponentsWithStats(hand)

@@ -5,7 +5,8 @@
 
 A section begins with <!-- table:latency --> and ends with <!-- /table:latency -->; sections are `latency`,
 `streaming`, `peers`, `kernels`, `instructions`, `mca`, `roofline`, `gesture-clips`, `gesture-shift`, `gesture-streams`,
-`gesture-events` and `few-shot`. Every number comes from a file of benchmarks/results; a section without files says so.
+`gesture-events`, `few-shot` and `photo-hands`. Every number comes from a file of benchmarks/results; a section without
+files says so.
 """
 
 import re
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gesture_record import read_clips, read_events, read_few_shot, read_streams
-from gesture_tables import clips_table, events_table, few_shot_table, streams_table
+from gesture_record import read_clips, read_events, read_few_shot, read_photo_hands, read_streams
+from gesture_tables import clips_table, events_table, few_shot_table, photo_hands_table, streams_table
 from instruction_record import read_instructions
 from kernels_record import read_kernels
 from markdown_tables import (
@@ -109,6 +110,12 @@ SECTIONS = {
         render=few_shot_table,
         read=read_few_shot,
         command="python benchmarks/few_shot.py",
+    ),
+    "photo-hands": Section(
+        files="gestures-photo-hands-*.json",
+        render=photo_hands_table,
+        read=read_photo_hands,
+        command="python benchmarks/photo_hands.py",
     ),
     "mca": Section(files="mca-*.json", render=mca_table, read=read_mca, command="make bench-instructions"),
 }

@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from tsm_edge.errors import DataError, UsageError
+from tsm_edge.export import save_checkpoint
+from tsm_edge.export.data.gestures import GESTURE_LABELS
+from tsm_edge.export.training.initial_weights import initial_model
 from tsm_edge.runtime.video_writer import VideoWriter
 
 SKIN, WALL, ROOM = (90, 120, 200), (120, 60, 20), (40, 90, 40)  # BGR
@@ -108,12 +111,25 @@ def test_hands_are_raised_and_lowered_and_pushed_ones_grow(photos, still_room):
                 assert size.argmax() < middle
 
 
-def test_clips_are_a_data_set_and_the_same_again(photos, videos, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    model, _ = initial_model(
+        "random", GESTURE_LABELS, name="small", model="mobilenetv2-0.5", image_size=32, seed=1
+    )
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_checkpoint(model.eval(), path)
+    return path
+
+
+def test_clips_are_read_kept_and_the_same_again(photos, videos, weights, tmp_path, monkeypatch):
     import photo_hands
+    from gesture_record import read_photo_hands
+    from gesture_tables import photo_hands_table
 
     monkeypatch.setattr(photo_hands, "OUTLINES", tmp_path / "outlines.json")
-    for output in ("once", "again"):
-        arguments = [str(photos), str(videos), str(tmp_path / output), "--each", "1"]
+    for kept in ("once", "again"):
+        options = ["--each", "1", "--clips", tmp_path / kept, "--json", tmp_path / f"{kept}.json"]
+        arguments = list(map(str, [photos, videos, weights, *options]))
         done = CliRunner().invoke(photo_hands.main, arguments, catch_exceptions=False)
         assert done.exit_code == 0, done.output
     labels = sorted(path.name for path in (tmp_path / "once").iterdir())
@@ -125,19 +141,24 @@ def test_clips_are_a_data_set_and_the_same_again(photos, videos, tmp_path, monke
     assert len(files) == 36 * (2 * 8 + 8)
     for file in files[::97]:
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
+    record, again = (read_photo_hands(tmp_path / f"{kept}.json") for kept in ("once", "again"))
+    assert (record.num_gestures, record.num_quiet, record.data.photos, record.data.videos) == (16, 8, 2, 1)
+    assert record.top1 == pytest.approx(sum(each.recall * each.num_clips for each in record.classes) / 16)
+    assert record.top1 + record.wrong <= 1
+    assert (record.top1, record.classes) == (again.top1, again.classes)
+    assert "| Thumb Down | 2 |" in photo_hands_table([record])
 
 
-def test_missing_photographs_videos_and_old_folders_are_named(photos, videos, tmp_path, monkeypatch):
+def test_missing_photographs_videos_and_old_folders_are_named(photos, videos, weights, tmp_path, monkeypatch):
     import photo_hands
 
     def run(*arguments):
         CliRunner().invoke(photo_hands.main, list(map(str, arguments)), catch_exceptions=False)
 
     with pytest.raises(DataError, match="no such picture; give the folder that holds it"):
-        run(photos, videos, tmp_path / "new")
+        run(photos, videos, weights)
     monkeypatch.setattr(photo_hands, "OUTLINES", tmp_path / "outlines.json")
     with pytest.raises(UsageError, match="no video of three seconds"):
-        run(photos, photos, tmp_path / "new")
+        run(photos, photos, weights)
     with pytest.raises(UsageError, match="exists; give a new folder"):
-        run(photos, videos, tmp_path)
-    assert not (tmp_path / "new").exists()
+        run(photos, videos, weights, "--clips", tmp_path)
