@@ -21,6 +21,7 @@ __all__ = ["FPS", "NUM_FRAMES", "Cutout", "UInt8Array", "clip", "labels_of", "re
 FPS, NUM_FRAMES = 12, 36
 _INSTANTS = 3  # of one exposure, which takes three quarters of a frame's time
 _WORKING, _HEIGHT = 480, 100  # pixels: a cut-out's longer side, and a clip's height, a webcam recording's
+_HANDS = (0.38, 0.55)  # of the frame's height, as hands in webcam recordings are
 _LEVEL = {"left", "right"}  # arms that come into the picture from there
 
 Floats = npt.NDArray[np.float32]
@@ -41,19 +42,21 @@ class Cutout:
         picture: (H, W, 4), float32: BGR of 0 to 255, and 0 to 1 where the hand is.
         shows: "palm", "thumb up" or "thumb down".
         arm: Where the forearm comes from: "below", "left" or "right".
+        hand: Pixels from the wrist to the finger tips, or from a fist to its thumb's tip.
     """
 
     name: str
     picture: Floats
     shows: str
     arm: str
+    hand: float
 
     def turned(self) -> "Cutout":
         """Upside down: a thumb down from the left is a thumb up from the right."""
         other = {"thumb down": "thumb up", "thumb up": "thumb down", "palm": "palm"}
         side = {"left": "right", "right": "left", "below": "below"}
         upside_down = np.ascontiguousarray(self.picture[::-1, ::-1])
-        return Cutout(self.name, upside_down, other[self.shows], side[self.arm])
+        return Cutout(self.name, upside_down, other[self.shows], side[self.arm], self.hand)
 
 
 def labels_of(cutout: Cutout) -> tuple[str, ...]:
@@ -75,8 +78,10 @@ def read_cutouts(outlines: Path, photos: Path) -> list[Cutout]:
         if photo is None:
             raise DataError(f"{photos / entry['file']}: no such picture; give the folder that holds it")
         picture = _cut(cast(UInt8Array, photo), entry)
-        cutout = Cutout(Path(entry["file"]).stem, picture, entry["shows"], entry["arm"])
-        cutouts += [cutout, cutout.turned()] if cutout.arm in _LEVEL else [cutout]
+        arm = entry["arm"]
+        hand = entry["hand"] * picture.shape[1 if arm in _LEVEL else 0]
+        cutout = Cutout(Path(entry["file"]).stem, picture, entry["shows"], arm, hand)
+        cutouts += [cutout, cutout.turned()] if arm in _LEVEL else [cutout]
     return cutouts
 
 
@@ -142,12 +147,12 @@ def _placed(
 ) -> tuple[float, tuple[float, float], tuple[float, float]]:
     """The cut-out's scale, the point of it that is held, and where that likes to be, parts of the frame."""
     tall, wide = cutout.picture.shape[:2]
+    size = rng.uniform(*_HANDS) * height / cutout.hand
     if cutout.arm in _LEVEL:  # the elbow stays outside
-        size = rng.uniform(0.6, 0.8) * width / wide
         out = 0.5 * wide * size / width - 0.03 - rng.uniform(0, 0.08)
         return size, (wide / 2, tall / 2), (out if cutout.arm == "left" else 1 - out, rng.uniform(0.4, 0.6))
-    size = rng.uniform(0.8, 1.05) * height / tall
-    return size, (wide / 2, tall * 0.28), (rng.uniform(0.3, 0.7), rng.uniform(0.35, 0.5))
+    highest = 1 - 0.72 * size * tall / height  # with the forearm's end outside
+    return size, (wide / 2, tall * 0.28), (rng.uniform(0.3, 0.7), max(highest, rng.uniform(0.35, 0.5)))
 
 
 def _course(

@@ -35,7 +35,8 @@ def photos(tmp_path):
         ("thumb.png", thumb, "thumb down", "left", level),
     ):
         cv2.imwrite(str(folder / name), photo)
-        entries.append({"file": name, "shows": shows, "arm": arm, "box": [0, 0, 1, 1], "outline": outline})
+        hand = {"hand": 0.5, "box": [0, 0, 1, 1], "outline": outline}
+        entries.append({"file": name, "shows": shows, "arm": arm, **hand})
     (tmp_path / "outlines.json").write_text(json.dumps(entries))
     return folder
 
