@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tsm_edge.export.data.gestures import idling, poses, strokes
-from tsm_edge.export.data.gestures.labels import MADE_LABELS
+from tsm_edge.export.data.gestures.labels import MADE_LABELS, OTHER
 from tsm_edge.export.data.gestures.looseness import loosened
 from tsm_edge.export.data.gestures.motion import Motion
 from tsm_edge.export.data.gestures.movement import Body
@@ -14,7 +14,7 @@ from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
 __all__ = ["choreograph"]
 
-_MANNER_NUMBERS = 2  # apart from the scripts' own, which stay the same
+_MANNER_NUMBERS, _FACE_NUMBERS = 2, 3  # apart from the scripts' own, which stay the same
 
 _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
     "No gesture": idling.nothing,
@@ -49,7 +49,9 @@ _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
 }
 
 
-def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0) -> Motion:
+def choreograph(
+    r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0, from_face: float = 0.0
+) -> Motion:
     """A movement for every clip, laid into its `duration` (N,) seconds so that the stroke is inside.
 
     Args:
@@ -58,12 +60,15 @@ def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loo
         labels: Indices into MADE_LABELS, (N,), int64.
         duration: Seconds that will be seen, from 0.
         loose: How far people's own manners go, see `loosened`.
+        from_face: Chance that "Doing other things" is a hand that leaves the face, see `idling.from_face`.
     """
     parts = []
     for index, name in enumerate(MADE_LABELS):
         rows = torch.nonzero(labels == index)[:, 0]
         if len(rows):
             parts.append((rows, _SCRIPTS[name](r.rows(rows), body.rows(rows))))
+    if from_face:
+        parts += _from_faces(r.apart(_FACE_NUMBERS), body, labels, from_face)
     motion = Motion.gather(parts, len(labels))
     if loose:
         motion = loosened(r.apart(_MANNER_NUMBERS), motion, loose)
@@ -74,3 +79,9 @@ def choreograph(r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loo
     seen_rising = r.chance(0.65) & (start < latest)  # others begin with the hand up already
     begin = torch.where(seen_rising, torch.maximum(begin, start), begin)
     return motion.delayed(begin - start)
+
+
+def _from_faces(r: ClipRandom, body: Body, labels: Tensor, chance: float) -> list[tuple[Tensor, Motion]]:
+    """Which clips show a hand that leaves the face in the place of anything else, and how."""
+    rows = torch.nonzero(r.chance(chance) & (labels == MADE_LABELS.index(OTHER)))[:, 0]
+    return [(rows, idling.from_face(r.rows(rows), body.rows(rows)))] if len(rows) else []

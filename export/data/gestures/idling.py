@@ -7,7 +7,7 @@ from tsm_edge.export.data.gestures.motion import Key, Motion, MotionBuilder
 from tsm_edge.export.data.gestures.movement import Body, resting, turn_of, zeros
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["anything", "nothing"]
+__all__ = ["anything", "from_face", "nothing"]
 
 
 def nothing(r: ClipRandom, body: Body) -> Motion:
@@ -58,3 +58,34 @@ def anything(r: ClipRandom, body: Body) -> Motion:
     motion.mark()
     down = rest.where(r.chance(0.75), last)
     return motion.to(down, r.uniform(0.3, 0.7)).build()
+
+
+def from_face(r: ClipRandom, body: Body) -> Motion:
+    """A hand that held the chin, the mouth or the cheek falls; some go back there. The stroke is the fall.
+
+    A fist that leaves a mouth looks much like a thumb that is turned down.
+    """
+    half = body.head[:, 1]
+    shapes = torch.stack(
+        [make(r) for make in (poses.fist, poses.relaxed, poses.pinched, poses.pointing)], dim=1
+    )
+    pose = shapes[torch.arange(len(r), device=r.device), r.pick((4, 3, 1.5, 1))]
+    rest = resting(r, body)
+    face = rest.but(
+        x=half * r.uniform(-0.4, 1.1), y=body.head[:, 0] + half * r.uniform(1.3, 3.4),
+        length=half * r.uniform(1.7, 2.3),
+        turn=turn_of(r.uniform(-20, 80), r.normal(28), r.uniform(70, 230)), pose=pose,
+    )  # fmt: skip
+    motion = MotionBuilder(rest).to(face, r.uniform(0.25, 0.7))
+    swayed = face.but(x=face.x + r.normal(0.02), y=face.y + r.normal(0.02))
+    motion.to(swayed, torch.where(r.chance(0.6), r.uniform(0.2, 2.5), r.uniform(0.02, 0.3))).mark()
+    lower = swayed.but(
+        x=body.inside(body.x * r.uniform(0.0, 1.1)), y=swayed.y + half * r.uniform(0.6, 2.2),
+        turn=turn_of(r.uniform(-20, 80), r.uniform(-10, 90), r.uniform(40, 230)),
+        pose=torch.where(r.chance(0.5)[:, None], poses.relaxed(r), pose),
+    )  # fmt: skip
+    fallen = lower.where(r.chance(0.5), resting(r, body))
+    motion.to(fallen, r.log_uniform(0.2, 0.8), 0.8).mark()
+    back = r.chance(0.25)
+    motion.to(fallen, r.uniform(0.05, 0.6))
+    return motion.to(face.where(back, resting(r, body)), r.uniform(0.25, 0.7)).build()
