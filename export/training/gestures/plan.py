@@ -30,7 +30,7 @@ class Plan:
         bfloat16: Activations in 16 bits on a processor, too, as always on a GPU: faster where it has such instructions
             (AVX512_BF16).
         coarse_share: Share of steps whose clips are made at 112 pixels, or half the size of small frames, and enlarged.
-        stream_share: Share of steps with 16 consecutive frames at 4 to 10 a second, as streams show them, for half the
+        stream_share: Share of steps with 16 consecutive frames at 3 to 8 a second, as streams show them, for half the
             clips; other steps have 8 frames over some 3 s.
         photometry: Share of clips in other colours and tones than cameras give, see `randomise_photometry`.
         negatives: Clips of footage a step, over those that are made, where there is footage.
