@@ -177,7 +177,8 @@ typedef struct tsm_image {
   int32_t pixel_strides[3]; /* bytes from sample to sample, 1 or 2, of YUV_420_888 alone; 0: 1 */
 } tsm_image;
 
-/* One image: upright, its short side resized, its middle cut out, normalised, and stepped. Allocates nothing. */
+/* One image: upright, resized as the network learned (its short side, or a wide image squeezed into the square), its
+ * middle cut out, normalised, and stepped. Allocates nothing. */
 TSM_API int tsm_stream_step_image(tsm_stream *stream, const tsm_image *image, float *logits);
 
 /* That preprocessing alone: (3, height, width) floats, RGB, normalised. Bilinear, as OpenCV's INTER_LINEAR within one

@@ -46,7 +46,7 @@ class ClipProtocol:
 
     @property
     def num_views(self) -> int:
-        """How many times the network sees a clip."""
+        """How many times the network sees a clip, at most."""
         return self.num_clips * self.num_crops
 
     def indices(self, num_frames: int, num_segments: int) -> Sequence[Sequence[int]]:
@@ -55,7 +55,7 @@ class ClipProtocol:
         return rows
 
     def crops(self, frames: UInt8Array, preprocess: PreprocessSpec) -> UInt8Array:
-        """The crops (num_crops, T, S, S, C) of frames (T, H, W, C) uint8."""
+        """The crops (num_crops, T, S, S, C) of frames (T, H, W, C) uint8, fewer where several are the same."""
         if not self.is_full_resolution:
             return centre_crop(frames, preprocess)[None]
         return full_resolution_crops(frames, preprocess, self.num_crops)
@@ -85,10 +85,13 @@ def clip_protocol(name: str) -> ClipProtocol:
 
 
 def full_resolution_crops(frames: UInt8Array, preprocess: PreprocessSpec, num_crops: int) -> UInt8Array:
-    """Squares (num_crops, T, R, R, C) along the long side of frames whose short side becomes R."""
+    """Squares (num_crops, T, R, R, C) along the long side of frames whose short side becomes R.
+
+    Where squares fall together, as they do in frames that are squeezed into one, there is one of each.
+    """
     size = preprocess.resize_short_side
     fitted = resized(frames, *preprocess.resized_size(*frames.shape[1:3]))
     down, across = fitted.shape[1] - size, fitted.shape[2] - size
     parts = (0.5,) if num_crops == 1 else (0.0, 0.5, 1.0)
-    corners = [(int(down * part), int(across * part)) for part in parts]
+    corners = dict.fromkeys((int(down * part), int(across * part)) for part in parts)
     return np.stack([fitted[:, top : top + size, left : left + size] for top, left in corners])

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from moving_shapes import write_folders
+from moving_shapes import moving_shape, write_clip, write_folders
 
 from tsm_edge.errors import DataError, UsageError
 from tsm_edge.export import build_model
@@ -118,8 +118,18 @@ def test_networks_of_an_ensemble_may_see_different_numbers_of_frames(data, model
         evaluate_clips(spies, clips, data.labels, PROTOCOLS["1clip-center"], num_segments=[4, 8, 16])
 
 
+@pytest.fixture(scope="module")
+def wide_data(tmp_path_factory):
+    """Two clips twice as wide as high, so that no two crops are the same."""
+    root = tmp_path_factory.mktemp("wide")
+    for direction in ("left", "right"):
+        shape = moving_shape(direction, np.random.default_rng(0))
+        write_clip(root / direction / "0.avi", np.concatenate((shape, shape), axis=2))
+    return open_data(root)
+
+
 @pytest.mark.parametrize("protocol", ["2clip-full", "10clip-3crop"])
-def test_views_of_full_resolution_reach_the_network(data, model, protocol):
+def test_views_of_full_resolution_reach_the_network(data, wide_data, model, protocol):
     shapes = set()
 
     class Spy(ModelScorer):
@@ -128,9 +138,12 @@ def test_views_of_full_resolution_reach_the_network(data, model, protocol):
             return super().scores(views)
 
     spy = Spy(model, "m", torch.device("cpu"))
-    result = evaluate_clips([spy], data.train[:2], data.labels, PROTOCOLS[protocol], num_segments=[4])
+    result = evaluate_clips([spy], wide_data.train, wide_data.labels, PROTOCOLS[protocol], num_segments=[4])
     assert shapes == {(PROTOCOLS[protocol].num_views, 4, 36, 36, 3)}
     assert result.num_clips == 2
+    shapes.clear()  # the crops of a square are one
+    evaluate_clips([spy], data.train[:2], data.labels, PROTOCOLS[protocol], num_segments=[4])
+    assert shapes == {(PROTOCOLS[protocol].num_clips, 4, 36, 36, 3)}
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # DataLoader forks, Python 3.12 warns of it

@@ -45,6 +45,11 @@ def test_upright_frames_are_cropped_along_their_height(frames):
     assert top < middle < bottom
 
 
+def test_what_is_squeezed_into_a_square_is_seen_once(frames):
+    crops = PROTOCOLS["2clip-full"].crops(frames, replace(SPEC, max_squeeze=1.78))
+    assert crops.shape == (1, 4, 36, 36, 3)
+
+
 def test_unknown_protocols_are_one_line():
     with pytest.raises(UsageError, match=r"unknown protocol 'x'; choose one of 1clip-center, .*, stream"):
         clip_protocol("x")
