@@ -17,7 +17,15 @@ from tsm_edge.export.data.gestures import GESTURE_LABELS, GestureGenerator
 from tsm_edge.export.data.gestures.scripts import BACKGROUND, made_stream
 from tsm_edge.export.evaluation.event_metrics import TrueEvent
 
-__all__ = ["STREAM_FPS", "VIDEOS", "ShownStream", "made_streams", "packaged_streams", "video_streams"]
+__all__ = [
+    "STREAM_FPS",
+    "VIDEOS",
+    "FilmStream",
+    "ShownStream",
+    "made_streams",
+    "packaged_streams",
+    "video_streams",
+]
 
 STREAM_FPS = 24.0
 # Every fourth made stream holds no gesture.
@@ -31,6 +39,8 @@ VIDEOS = {
 }
 # There and back without a cut, so that short videos last longer; longer ones are played once.
 _ROUNDS, _SHORT_S = 2, 15.0
+# Longer ones are shown as they are alone, and need not fit into memory.
+_LONG_S = 120.0
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -64,6 +74,43 @@ class ShownStream:
             yield place / self.fps, picture
 
 
+@dataclass(frozen=True)
+class FilmStream:
+    """A long video in which nobody gestures, read from its file every time it is shown.
+
+    Attributes:
+        path: The video.
+        num_frames: How many can be decoded.
+        fps: Frames a second.
+        events: None.
+    """
+
+    path: Path
+    num_frames: int
+    fps: float
+    events: tuple[TrueEvent, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.path.stem
+
+    @property
+    def kind(self) -> str:
+        """What its figures are added up with."""
+        return self.path.stem
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds."""
+        return self.num_frames / self.fps
+
+    def frames(self) -> Iterator[tuple[float, UInt8Array]]:
+        """Seconds from the beginning, and a frame."""
+        for place, picture in enumerate(video_frames(self.path)):
+            yield place / self.fps, picture
+
+
 def made_streams(
     world: str, seed: int, count: int, gestures: int, labels: tuple[str, ...]
 ) -> Iterator[ShownStream]:
@@ -85,7 +132,7 @@ def made_streams(
         yield ShownStream(f"{world} {number}", kind, pictures, made.fps, events)
 
 
-def packaged_streams() -> Iterator[ShownStream]:
+def packaged_streams() -> Iterator[ShownStream | FilmStream]:
     """Each video of `VIDEOS` as `_views` shows it.
 
     Raises:
@@ -95,7 +142,7 @@ def packaged_streams() -> Iterator[ShownStream]:
         yield from _views(name, _folder() / file)
 
 
-def video_streams(folder: Path) -> Iterator[ShownStream]:
+def video_streams(folder: Path) -> Iterator[ShownStream | FilmStream]:
     """Somebody's own videos without gestures, each as `_views` shows it.
 
     Raises:
@@ -107,9 +154,13 @@ def video_streams(folder: Path) -> Iterator[ShownStream]:
     return chain.from_iterable(_views(path.stem, path) for path in files)
 
 
-def _views(name: str, path: Path) -> Iterator[ShownStream]:
-    """A video as it is, mirrored, and nearer."""
-    frames, rate = np.stack(list(video_frames(path))), video_rate(path)
+def _views(name: str, path: Path) -> Iterator[ShownStream | FilmStream]:
+    """A video as it is, mirrored, and nearer; a long one as it is."""
+    rate, count = video_rate(path), sum(1 for _ in video_frames(path))
+    if count > _LONG_S * rate:
+        yield FilmStream(path, count, rate)
+        return
+    frames = np.stack(list(video_frames(path)))
     for view, pictures in (("", frames), (" mirrored", frames[:, :, ::-1]), (" nearer", _nearer(frames))):
         if len(pictures) < _SHORT_S * rate:
             pictures = np.concatenate([pictures, pictures[-2:0:-1]] * _ROUNDS)

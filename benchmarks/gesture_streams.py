@@ -19,7 +19,7 @@ import click
 from gesture_clips import gesture_model
 from gesture_provenance import made_data, network, provenance, record_path, weights_file
 from gesture_record import StreamsRecord, StreamsResult
-from gesture_sources import ShownStream, made_streams, packaged_streams, video_streams
+from gesture_sources import FilmStream, ShownStream, made_streams, packaged_streams, video_streams
 from record_files import write_record
 from result_files import announce
 
@@ -117,7 +117,9 @@ class Tally:
         self._found: dict[tuple[str, StreamCondition], Counter[str]] = defaultdict(Counter)
         self._false: dict[tuple[str, StreamCondition], Counter[str]] = defaultdict(Counter)
 
-    def show(self, stream: ShownStream, session: Session, conditions: Iterable[StreamCondition]) -> None:
+    def show(
+        self, stream: ShownStream | FilmStream, session: Session, conditions: Iterable[StreamCondition]
+    ) -> None:
         """Step every frame under every condition."""
         for condition in conditions:
             announced, frames = announcements(
@@ -126,7 +128,11 @@ class Tally:
             self.add(stream, condition, announced, frames)
 
     def add(
-        self, stream: ShownStream, condition: StreamCondition, announced: list[Announcement], frames: int
+        self,
+        stream: ShownStream | FilmStream,
+        condition: StreamCondition,
+        announced: list[Announcement],
+        frames: int,
     ) -> None:
         """Count what was announced of one stream."""
         key = (stream.kind, condition)

@@ -196,6 +196,22 @@ def test_own_videos_are_shown_beside(tmp_path):
     assert all(stream.kind == "desk" and not stream.events for stream in streams)
 
 
+def test_long_videos_are_read_anew_and_shown_as_they_are(tmp_path, monkeypatch):
+    import gesture_sources
+
+    monkeypatch.setattr(gesture_sources, "_LONG_S", 10.0)
+    video = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 2, (48, 32))
+    for tone in range(24):
+        video.write(np.full((32, 48, 3), 10 * tone, np.uint8))
+    video.release()
+    (film,) = gesture_sources.video_streams(tmp_path)
+    assert (film.name, film.kind, film.duration_s, film.events) == ("film", "film", 12.0, ())
+    for _ in range(2):
+        times, pictures = zip(*film.frames(), strict=True)
+        np.testing.assert_allclose(times, np.arange(24) / 2)
+        np.testing.assert_allclose([picture.mean() for picture in pictures], 10 * np.arange(24), atol=3)
+
+
 def test_settings_are_tried_on_what_the_network_said(weights, monkeypatch, tmp_path):
     import event_trials
     import gesture_events
