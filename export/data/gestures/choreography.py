@@ -50,7 +50,7 @@ _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
 
 
 def choreograph(
-    r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0, from_face: float = 0.0
+    r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0, at_face: float = 0.0
 ) -> Motion:
     """A movement for every clip, laid into its `duration` (N,) seconds so that the stroke is inside.
 
@@ -60,15 +60,15 @@ def choreograph(
         labels: Indices into MADE_LABELS, (N,), int64.
         duration: Seconds that will be seen, from 0.
         loose: How far people's own manners go, see `loosened`.
-        from_face: Chance that "Doing other things" is a hand that leaves the face, see `idling.from_face`.
+        at_face: Chance that "Doing other things" is a hand at the face, see `idling.at_face`.
     """
     parts = []
     for index, name in enumerate(MADE_LABELS):
         rows = torch.nonzero(labels == index)[:, 0]
         if len(rows):
             parts.append((rows, _SCRIPTS[name](r.rows(rows), body.rows(rows))))
-    if from_face:
-        parts += _from_faces(r.apart(_FACE_NUMBERS), body, labels, from_face)
+    if at_face:
+        parts += _at_faces(r.apart(_FACE_NUMBERS), body, labels, at_face)
     motion = Motion.gather(parts, len(labels))
     if loose:
         motion = loosened(r.apart(_MANNER_NUMBERS), motion, loose)
@@ -81,7 +81,7 @@ def choreograph(
     return motion.delayed(begin - start)
 
 
-def _from_faces(r: ClipRandom, body: Body, labels: Tensor, chance: float) -> list[tuple[Tensor, Motion]]:
-    """Which clips show a hand that leaves the face in the place of anything else, and how."""
+def _at_faces(r: ClipRandom, body: Body, labels: Tensor, chance: float) -> list[tuple[Tensor, Motion]]:
+    """Which clips show a hand at the face in the place of anything else, and how."""
     rows = torch.nonzero(r.chance(chance) & (labels == MADE_LABELS.index(OTHER)))[:, 0]
-    return [(rows, idling.from_face(r.rows(rows), body.rows(rows)))] if len(rows) else []
+    return [(rows, idling.at_face(r.rows(rows), body.rows(rows)))] if len(rows) else []

@@ -1,5 +1,7 @@
 """What hands do that make no gesture."""
 
+from dataclasses import replace
+
 import torch
 
 from tsm_edge.export.data.gestures import poses
@@ -7,7 +9,7 @@ from tsm_edge.export.data.gestures.motion import Key, Motion, MotionBuilder
 from tsm_edge.export.data.gestures.movement import Body, resting, turn_of, zeros
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["anything", "from_face", "nothing"]
+__all__ = ["anything", "at_face", "nothing"]
 
 
 def nothing(r: ClipRandom, body: Body) -> Motion:
@@ -60,10 +62,10 @@ def anything(r: ClipRandom, body: Body) -> Motion:
     return motion.to(down, r.uniform(0.3, 0.7)).build()
 
 
-def from_face(r: ClipRandom, body: Body) -> Motion:
-    """A hand that held the chin, the mouth or the cheek falls; some go back there. The stroke is the fall.
+def at_face(r: ClipRandom, body: Body) -> Motion:
+    """A hand comes to the chin, the mouth or the cheek, stays and falls; the stroke is the one or the other.
 
-    A fist that leaves a mouth looks much like a thumb that is turned down.
+    A half closed hand before a mouth looks much like a thumb that is turned down.
     """
     half = body.head[:, 1]
     shapes = torch.stack(
@@ -76,9 +78,10 @@ def from_face(r: ClipRandom, body: Body) -> Motion:
         length=half * r.uniform(1.7, 2.3),
         turn=turn_of(r.uniform(-20, 80), r.normal(28), r.uniform(70, 230)), pose=pose,
     )  # fmt: skip
-    motion = MotionBuilder(rest).to(face, r.uniform(0.25, 0.7))
+    motion = MotionBuilder(rest).mark().to(face, r.uniform(0.25, 0.7))
     swayed = face.but(x=face.x + r.normal(0.02), y=face.y + r.normal(0.02))
-    motion.to(swayed, torch.where(r.chance(0.6), r.uniform(0.2, 2.5), r.uniform(0.02, 0.3))).mark()
+    stay = torch.where(r.chance(0.6), r.uniform(0.2, 2.5), r.uniform(0.02, 0.3))
+    motion.to(swayed, stay).mark().mark()
     lower = swayed.but(
         x=body.inside(body.x * r.uniform(0.0, 1.1)), y=swayed.y + half * r.uniform(0.6, 2.2),
         turn=turn_of(r.uniform(-20, 80), r.uniform(-10, 90), r.uniform(40, 230)),
@@ -88,4 +91,6 @@ def from_face(r: ClipRandom, body: Body) -> Motion:
     motion.to(fallen, r.log_uniform(0.2, 0.8), 0.8).mark()
     back = r.chance(0.25)
     motion.to(fallen, r.uniform(0.05, 0.6))
-    return motion.to(face.where(back, resting(r, body)), r.uniform(0.25, 0.7)).build()
+    made = motion.to(face.where(back, resting(r, body)), r.uniform(0.25, 0.7)).build()
+    comes, falls = made.stroke[:, :2], made.stroke[:, 2:]
+    return replace(made, stroke=torch.where(r.chance(0.5)[:, None], comes, falls))

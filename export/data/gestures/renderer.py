@@ -218,7 +218,7 @@ class GestureGenerator:
         times = (steps + shift[:, None]) / rate[:, None]
         view, person = choose_views(r, world), choose_people(r, world)
         body = _body(r, world, view, person.x, person.y, person.head)
-        motion = choreograph(r, body, labels, self.num_frames / rate, world.loose, world.from_face)
+        motion = choreograph(r, body, labels, self.num_frames / rate, world.loose, world.at_face)
         dense = _dense(motion, motion.at(times), body, view, person.x, times)
         return _Plan(r, labels, times, view, person, body, motion, dense)
 
@@ -268,7 +268,7 @@ class GestureGenerator:
             r = ClipRandom(self.seed, numbers, stream=_STREAM_NUMBERS + place)
             at = at + r.uniform(*pauses)
             shown = torch.tensor([label], device=self.device)
-            part = choreograph(r, plan.body, shown, at + 1, self.world.loose, self.world.from_face)
+            part = choreograph(r, plan.body, shown, at + 1, self.world.loose, self.world.at_face)
             part = part.delayed(at - part.times[:, 0])
             at = part.times[:, -1]
             strokes.append(part.stroke[0])

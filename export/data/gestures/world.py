@@ -45,7 +45,7 @@ class World:
         second_hand: Chance that the other hand is in the picture.
         left_handed: Chance that the left hand gestures.
         raised_elbow: Chance that elbows do not hang: thumbs, above all, are shown with the forearm level.
-        from_face: Chance that "Doing other things" is a hand that held the chin or the mouth and falls.
+        at_face: Chance that "Doing other things" is a hand that comes to chin or mouth, stays and falls.
         drift: Chance that the camera moves.
         body_sway: How far bodies move, frame heights.
         loose: How far movements are from those by the book, from 0 (not at all).
@@ -79,7 +79,7 @@ class World:
     second_hand: float = 0.12
     left_handed: float = 0.35
     raised_elbow: float = 0.0
-    from_face: float = 0.0
+    at_face: float = 0.0
     drift: float = 0.3
     body_sway: Range = (0.0, 0.02)
     loose: float = 0.0
@@ -137,7 +137,7 @@ WORLDS = {
             passer_by=0.16,
             second_hand=0.18,
             raised_elbow=0.35,
-            from_face=0.25,
+            at_face=0.25,
             drift=0.35,
             body_sway=(0.0, 0.03),
             loose=1.2,

@@ -12,17 +12,17 @@ COUNT = 96
 
 @pytest.fixture(scope="module")
 def worlds() -> tuple[GestureGenerator, GestureGenerator]:
-    """Where no hand leaves a face but by chance, and where all other things are such hands."""
+    """Where hands are at faces by chance alone, and where all other things are such hands."""
     never, always = (
         GestureGenerator(
-            replace(WORLDS["train"], from_face=chance), seed=3, num_frames=36, size=48, fps=(12, 12)
+            replace(WORLDS["train"], at_face=chance), seed=3, num_frames=36, size=48, fps=(12, 12)
         )
         for chance in (0.0, 1.0)
     )
     return never, always
 
 
-def test_a_hand_leaves_the_face(worlds):
+def test_a_hand_comes_to_the_face_or_leaves_it(worlds):
     labels = torch.full((COUNT,), GESTURE_LABELS.index(OTHER))
     said, dense = worlds[1].describe(0, COUNT, labels)
     assert torch.equal(said, labels)
@@ -33,7 +33,9 @@ def test_a_hand_leaves_the_face(worlds):
     first = torch.where(stroke, order, 99).amin(1)[kept]
     last = torch.where(stroke, order, -1).amax(1)[kept]
     height = dense.centre[..., 1]
-    assert (height[kept, last] > height[kept, first] + 0.02).float().mean() > 0.9  # y grows downwards
+    sinks = height[kept, last] - height[kept, first]  # y grows downwards
+    assert (sinks.abs() > 0.02).float().mean() > 0.85
+    assert 0.35 < (sinks > 0).float().mean() < 0.65
 
 
 def test_gestures_are_made_as_before(worlds):
@@ -47,4 +49,4 @@ def test_gestures_are_made_as_before(worlds):
 
 
 def test_held_out_worlds_stay_as_they_were():
-    assert all(world.from_face == 0 for name, world in WORLDS.items() if name != "train")
+    assert all(world.at_face == 0 for name, world in WORLDS.items() if name != "train")
