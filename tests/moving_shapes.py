@@ -8,7 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-__all__ = ["DIRECTIONS", "moving_shape", "scrolling_texture", "write_clip", "write_folders"]
+__all__ = [
+    "DIRECTIONS",
+    "moving_shape",
+    "scrolling_texture",
+    "write_clip",
+    "write_folders",
+    "write_wide_folders",
+]
 
 SIZE = 48
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "nothing": (0, 0)}
@@ -76,4 +83,12 @@ def write_folders(
     for direction in directions:
         for number in range(num_clips):
             write_clip(root / direction / f"{number:03}{suffix}", moving_shape(direction, rng))
+    return root
+
+
+def write_wide_folders(root: Path, directions: tuple[str, ...] = ("left", "right")) -> Path:
+    """A clip for each direction, twice as wide as high, so that no two crops of it are the same."""
+    for number, direction in enumerate(directions):
+        shape = moving_shape(direction, np.random.default_rng(number))
+        write_clip(root / direction / "0.avi", np.concatenate((shape, shape[:, :, ::-1]), axis=2))
     return root

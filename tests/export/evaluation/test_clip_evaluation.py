@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from moving_shapes import moving_shape, write_clip, write_folders
+from moving_shapes import write_folders, write_wide_folders
 
 from tsm_edge.errors import DataError, UsageError
 from tsm_edge.export import build_model
@@ -120,12 +120,7 @@ def test_networks_of_an_ensemble_may_see_different_numbers_of_frames(data, model
 
 @pytest.fixture(scope="module")
 def wide_data(tmp_path_factory):
-    """Two clips twice as wide as high, so that no two crops are the same."""
-    root = tmp_path_factory.mktemp("wide")
-    for direction in ("left", "right"):
-        shape = moving_shape(direction, np.random.default_rng(0))
-        write_clip(root / direction / "0.avi", np.concatenate((shape, shape), axis=2))
-    return open_data(root)
+    return open_data(write_wide_folders(tmp_path_factory.mktemp("wide")))
 
 
 @pytest.mark.parametrize("protocol", ["2clip-full", "10clip-3crop"])

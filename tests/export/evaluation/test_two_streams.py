@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from moving_shapes import write_folders
+from moving_shapes import write_folders, write_wide_folders
 
 from tsm_edge.errors import UsageError
 from tsm_edge.export import build_model
@@ -85,12 +85,16 @@ def test_weights_that_do_not_fit_get_one_line(weights):
         weight_parts(weights, 2)
 
 
-def test_flow_has_views_of_full_resolution_too(data, streams):
+def test_flow_has_views_of_full_resolution_too(tmp_path, streams):
     _, flow = streams
+    data = open_data(write_wide_folders(tmp_path))
     clip = data.train[0]
     evaluate_clips([flow], [clip], data.labels, PROTOCOLS["2clip-full"], num_segments=[2])
     (views,) = flow.views
     assert views.shape == (6, 2, 36, 36, 10)
     # 12 frames leave 7 places: the middles 1 and 5, then the beginnings 0 and 3, three crops of each.
     stacks = FrameCache(None, 36, FlowSpec()).read(clip, [1, 5, 0, 3])
-    assert (views.numpy()[[0, 3]].reshape(stacks.shape) == stacks).all()
+    assert stacks.shape == (4, 36, 72, 10)
+    for crop, left in enumerate((0, 18, 36)):
+        seen = views.numpy()[[crop, 3 + crop]].reshape(4, 36, 36, 10)
+        assert (seen == stacks[:, :, left : left + 36]).all()
