@@ -155,8 +155,14 @@ def video_streams(folder: Path) -> Iterator[ShownStream | FilmStream]:
 
 
 def _views(name: str, path: Path) -> Iterator[ShownStream | FilmStream]:
-    """A video as it is, mirrored, and nearer; a long one as it is."""
+    """A video as it is, mirrored, and nearer; a long one as it is.
+
+    Raises:
+        UsageError: It cannot be decoded.
+    """
     rate, count = video_rate(path), sum(1 for _ in video_frames(path))
+    if not count:
+        raise UsageError(f"{path} cannot be decoded as a video; convert it or take it out of the folder")
     if count > _LONG_S * rate:
         yield FilmStream(path, count, rate)
         return

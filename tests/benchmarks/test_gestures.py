@@ -196,6 +196,14 @@ def test_own_videos_are_shown_beside(tmp_path):
     assert all(stream.kind == "desk" and not stream.events for stream in streams)
 
 
+def test_a_video_that_cannot_be_decoded_gets_one_line(tmp_path):
+    import gesture_sources
+
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(UsageError, match=r"broken\.mp4 cannot be decoded as a video; convert it or take it"):
+        list(gesture_sources.video_streams(tmp_path))
+
+
 def test_long_videos_are_read_anew_and_shown_as_they_are(tmp_path, monkeypatch):
     import gesture_sources
 
