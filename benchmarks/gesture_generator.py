@@ -2,7 +2,8 @@
 
     python benchmarks/gesture_generator.py [--device cuda] [--processes 2]
 
-On a CPU the work is spread over processes with one thread each, as training's data loaders do.
+On a CPU the work is spread over processes with one thread each, as training's data loaders do, which keep freed memory
+as training does.
 """
 
 import argparse
@@ -12,11 +13,14 @@ import time
 import torch
 
 from tsm_edge.export.data.gestures import GestureGenerator
+from tsm_edge.export.training.memory import keep_freed_memory
 
 
 def clips_per_second(device: str, num_frames: int, size: int, seconds: float, first: int) -> float:
     """Draw for some seconds after a warm-up and count."""
     torch.set_num_threads(1)
+    if device == "cpu":
+        keep_freed_memory()
     generator = GestureGenerator("train", num_frames=num_frames, size=size, device=device)
     at_once = generator.chunk
     generator.clips(first, at_once)

@@ -191,7 +191,7 @@ class HandLayer:
         layer = splat(self.shape, maps, place, lights, Skin(albedo, clip), len(shown), self.size)
         flat = frames.flatten(0, 1)
         behind = flat[shown] * self._shadow(layer[:, 3:], hands.shadow[shown // t])
-        flat = flat.index_copy(0, shown, torch.addcmul(layer[:, :3], behind, 1 - layer[:, 3:]))
+        flat.index_copy_(0, shown, torch.addcmul(layer[:, :3], behind, 1 - layer[:, 3:]))
         return torch.unflatten(flat, 0, (n, t))
 
     def _instants(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tsm_edge.export.data.gestures.colours import cloth_colour, hair_colour, skin_colour
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
-from tsm_edge.export.data.gestures.textures import blurred, clip_noise, inside
+from tsm_edge.export.data.gestures.textures import blurred, clip_noise, fading, inside
 from tsm_edge.export.data.gestures.world import World
 
 __all__ = ["Lighting", "Person", "choose_lighting", "choose_people", "paint_people"]
@@ -171,7 +171,7 @@ def paint_people(
     beard = beard * (1 - inside(((hu / 0.3).square() + ((v - 0.66) / 0.1).square() - 1) * 0.2, 0.1))
     colour = torch.lerp(colour, hair.expand_as(colour), beard[:, None])
     frames = ((hu.abs() - 0.34) / 0.27).abs().pow(3) + ((v - 0.03) / r.uniform(0.15, 0.22)[lone]).abs().pow(3)
-    glasses = torch.exp(-((frames - 1) / 0.45).square()) * r.chance(0.22)[lone] * r.uniform(0.3, 0.85)[lone]
+    glasses = fading(((frames - 1) / 0.45).square()) * r.chance(0.22)[lone] * r.uniform(0.3, 0.85)[lone]
     colour = colour * (1 - glasses * on_face)[:, None]
 
     cloth = _cloth(r, person, u, v, grain, coarse, lone)
@@ -210,7 +210,9 @@ def _face_relief(u: Tensor, v: Tensor) -> Tensor:
         _dome(u, v, (0.0, 0.68), (0.26, 0.16), 0.62, 0.24),
         _dome(u, v, (0.0, 1.0), (0.27, 0.22), 0.45, 0.26),
     )
-    return torch.logsumexp(torch.stack(parts) * 14, dim=0) / 14
+    heights = torch.stack(parts).mul_(14)
+    highest = heights.amax(0)
+    return fading(highest - heights).sum(0).log_().add_(highest).div_(14)  # logsumexp
 
 
 def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[slice, None, None]) -> Tensor:
@@ -218,7 +220,7 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
     open_eyes = r.uniform(0.035, 0.075)[lone]
     eye = inside((((u.abs() - 0.34) / 0.16).square() + (v / open_eyes).square() - 1) * 0.1, 0.08)
     iris = eye * inside((((u.abs() - 0.34) / 0.06).square() + (v / 0.075).square() - 1) * 0.1, 0.08)
-    socket = torch.exp(-((u.abs() - 0.34) / 0.22).square() - ((v + 0.03) / 0.14).square())
+    socket = fading(((u.abs() - 0.34) / 0.22).square() + ((v + 0.03) / 0.14).square())
     thick, strength = r.uniform(0.03, 0.065)[lone], r.uniform(0.3, 0.85)[lone]
     brow = inside(((v + 0.21 - 0.1 * (u.abs() - 0.36).square() * 4) / thick).abs() - 1, 1.0) * inside(
         (u.abs() - 0.36).abs() - 0.2, 0.08
@@ -226,13 +228,12 @@ def _face_paint(r: ClipRandom, u: Tensor, v: Tensor, grain: Tensor, lone: tuple[
     smile = r.uniform(-0.25, 0.3)[lone]
     mouth_y = v - 0.67 + smile * u.square()
     lips = inside((u / 0.27).square() + (mouth_y / r.uniform(0.06, 0.1)[lone]).square() - 1, 0.6)
-    line = inside((u / 0.25).abs() - 1, 0.2) * torch.exp(-(mouth_y / 0.025).square())
-    nostrils = torch.exp(-((u.abs() - 0.09) / 0.045).square() - ((v - 0.42) / 0.035).square())
+    line = inside((u / 0.25).abs() - 1, 0.2) * fading((mouth_y / 0.025).square())
+    nostrils = fading(((u.abs() - 0.09) / 0.045).square() + ((v - 0.42) / 0.035).square())
     dark = 1 - 0.28 * socket - strength * brow - 0.5 * line - 0.45 * nostrils
     dark = dark * (1 + 0.05 * grain)
     cheeks = (
-        torch.exp(-((u.abs() - 0.42) / 0.22).square() - ((v - 0.35) / 0.22).square())
-        * r.uniform(0, 0.2)[lone]
+        fading(((u.abs() - 0.42) / 0.22).square() + ((v - 0.35) / 0.22).square()) * r.uniform(0, 0.2)[lone]
     )
     red = lips * r.uniform(0.1, 0.5)[lone] + cheeks
     paint = torch.stack((dark, dark * (1 - 0.75 * red), dark * (1 - 0.6 * red)), dim=1).clamp(min=0.05)
@@ -254,7 +255,7 @@ def _torso_relief(u: Tensor, v: Tensor, shoulders: Tensor, coarse: Tensor) -> tu
         -0.55
         + 1.3 * (1 - (across * 0.93).square()).clamp(min=0.02).sqrt()
         + folds
-        - 0.5 * torch.exp(-(v - line) / 0.35)
+        - 0.5 * fading((v - line) / 0.35)
     )
     return relief, outside
 

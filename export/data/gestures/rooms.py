@@ -57,7 +57,7 @@ def paint_rooms(r: ClipRandom, world: World, size: int, aspect: Tensor) -> Tenso
         r.skip(_NUMBERS_A_THING)
         if len(rows):
             thing = _thing(own, world, room[rows], x[rows], y[rows], grain[rows], soft, 1 - index / most)
-            room = room.index_copy(0, rows, thing)
+            room.index_copy_(0, rows, thing)
     room = room * (1 + 0.3 * coarse * r.unit()[lone] + 0.4 * r.normal(0.6)[lone] * x / 2 * r.unit()[lone])[
         :, None
     ].clamp(min=0.2)

@@ -11,7 +11,7 @@ from tsm_edge.export.data.gestures.people import Lighting, Person, choose_people
 from tsm_edge.export.data.gestures.pictures import Pictures
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 from tsm_edge.export.data.gestures.rooms import paint_rooms
-from tsm_edge.export.data.gestures.textures import inside
+from tsm_edge.export.data.gestures.textures import fading, inside
 from tsm_edge.export.data.gestures.view import View
 from tsm_edge.export.data.gestures.world import World
 
@@ -112,7 +112,7 @@ def _sway(
     mouth = (r.chance(0.35) * r.uniform(0.1, 0.9) * person.head * 0.09)[:, None] * torch.sin(
         times * r.uniform(6, 17, 1)
     ).abs()
-    jaw = torch.exp(-(u / 0.5).square() - ((v - 0.85) / 0.3).square())
+    jaw = fading((u / 0.5).square() + ((v - 0.85) / 0.3).square())
 
     def spread(signal: Tensor) -> Tensor:
         return signal[:, :, None, None]
@@ -142,7 +142,7 @@ def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures)
     photos = pictures.photos[(which[rows] * len(pictures.photos)).long()]
     flip = torch.where(flip[rows], -1.0, 1.0)
     seen = _part_of(photos, zoom[rows], place[rows], flip, rooms.shape[-1])
-    return rooms.index_copy(0, rows, seen * gain[rows, None, None, None])
+    return rooms.index_copy_(0, rows, seen * gain[rows, None, None, None])
 
 
 def _textured(r: ClipRandom, world: World, layer: Tensor, pictures: Pictures) -> Tensor:
@@ -198,7 +198,7 @@ def _with_videos(r: ClipRandom, world: World, frames: Tensor, times: Tensor, pic
     flip = torch.where(flip[rows], -1.0, 1.0).repeat_interleave(t)
     zoom, place = zoom[rows].repeat_interleave(t), place[rows].repeat_interleave(t, 0)
     seen = _part_of(pictures.videos[number.flatten()], zoom, place, flip, frames.shape[-1])
-    return frames.index_copy(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
+    return frames.index_copy_(0, rows, torch.unflatten(seen, 0, (-1, t)) * gain[rows, None, None, None, None])
 
 
 def _filmed(r: ClipRandom, world: World, frames: Tensor, times: Tensor, footage: Footage | None) -> Tensor:
@@ -207,7 +207,7 @@ def _filmed(r: ClipRandom, world: World, frames: Tensor, times: Tensor, footage:
     if footage is None or not len(rows):
         return frames
     seen = footage.seen(r.rows(rows), times[rows], frames.shape[-1])
-    return frames.index_copy(0, rows, seen.div(255).pow(2.2))
+    return frames.index_copy_(0, rows, seen.div(255).pow(2.2))
 
 
 def _with_passers_by(
@@ -251,7 +251,7 @@ def _with_passers_by(
     )
     grid = base[None, None] + shift[rows][:, :, None, None]
     grid = grid + torch.stack((move, torch.zeros_like(move)), dim=-1)[:, :, None, None]
-    return frames.index_copy(0, rows, _over(frames[rows], _sampled(layer, grid)))
+    return frames.index_copy_(0, rows, _over(frames[rows], _sampled(layer, grid)))
 
 
 def _with_things(
@@ -292,4 +292,4 @@ def _with_things(
     tone = tone * (1 + 0.25 * u / wide + 0.15 * torch.sin(v / high * own.uniform(2, 14)[lone]))[
         :, :, None
     ].clamp(0.3, 1.7)
-    return frames.index_copy(0, rows, torch.lerp(frames[rows], tone, mask))
+    return frames.index_copy_(0, rows, torch.lerp(frames[rows], tone, mask))

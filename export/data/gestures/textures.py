@@ -5,7 +5,9 @@ from torch.nn import functional
 
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["blurred", "clip_noise", "halved", "inside"]
+__all__ = ["blurred", "clip_noise", "fading", "halved", "inside"]
+
+_FADED = 80.0  # beyond it exp takes thirty times as long, for what no sum with 1 can tell from nothing
 
 
 def clip_noise(r: ClipRandom, cells: int, size: int, channels: int = 1) -> Tensor:
@@ -17,6 +19,11 @@ def clip_noise(r: ClipRandom, cells: int, size: int, channels: int = 1) -> Tenso
 def inside(distance: Tensor, softness: Tensor | float) -> Tensor:
     """1 well inside (distance below 0), 0 outside, a ramp of `softness` between."""
     return (0.5 - distance / softness).clamp(0, 1)
+
+
+def fading(distance: Tensor) -> Tensor:
+    """exp(-distance): 1 at 0, next to nothing far away; any shape."""
+    return distance.clamp(max=_FADED).neg_().exp_()
 
 
 def blurred(picture: Tensor, reach: int = 1) -> Tensor:

@@ -103,3 +103,9 @@ def test_surface_is_even_and_outward():
     near = torch.cdist(hand, hand).fill_diagonal_(1.0).amin(1)
     assert near.quantile(0.99) < 2 * shape.spacing  # no gaps
     assert len(shape.points) < 1 << 15  # what a key of the depth buffer has room for
+
+
+def test_no_weight_is_too_small_for_fast_arithmetic():
+    shape = hand_shape(0.03)
+    for moved in (shape.weights, shape.moved_points, shape.moved_normals):
+        assert moved[moved != 0].abs().min() > torch.finfo(torch.float32).tiny
