@@ -14,7 +14,7 @@ from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
 __all__ = ["choreograph"]
 
-_MANNER_NUMBERS, _FACE_NUMBERS = 2, 3  # apart from the scripts' own, which stay the same
+_MANNER_NUMBERS, _FACE_NUMBERS, _LEAVING_NUMBERS = 2, 3, 4  # apart from the scripts' own, which stay the same
 
 _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
     "No gesture": idling.nothing,
@@ -50,8 +50,9 @@ _SCRIPTS: dict[str, Callable[[ClipRandom, Body], Motion]] = {
 
 
 def choreograph(
-    r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0, at_face: float = 0.0
-) -> Motion:
+    r: ClipRandom, body: Body, labels: Tensor, duration: Tensor, loose: float = 0.0, at_face: float = 0.0,
+    leaves: float = 0.0,
+) -> Motion:  # fmt: skip
     """A movement for every clip, laid into its `duration` (N,) seconds so that the stroke is inside.
 
     Args:
@@ -61,6 +62,7 @@ def choreograph(
         duration: Seconds that will be seen, from 0.
         loose: How far people's own manners go, see `loosened`.
         at_face: Chance that "Doing other things" is a hand at the face, see `idling.at_face`.
+        leaves: Chance that it is somebody who walks out or in, see `idling.away`.
     """
     parts = []
     for index, name in enumerate(MADE_LABELS):
@@ -68,7 +70,9 @@ def choreograph(
         if len(rows):
             parts.append((rows, _SCRIPTS[name](r.rows(rows), body.rows(rows))))
     if at_face:
-        parts += _at_faces(r.apart(_FACE_NUMBERS), body, labels, at_face)
+        parts += _others(r.apart(_FACE_NUMBERS), body, labels, at_face, idling.at_face)
+    if leaves:
+        parts += _others(r.apart(_LEAVING_NUMBERS), body, labels, leaves, idling.away)
     motion = Motion.gather(parts, len(labels))
     if loose:
         motion = loosened(r.apart(_MANNER_NUMBERS), motion, loose)
@@ -81,7 +85,9 @@ def choreograph(
     return motion.delayed(begin - start)
 
 
-def _at_faces(r: ClipRandom, body: Body, labels: Tensor, chance: float) -> list[tuple[Tensor, Motion]]:
-    """Which clips show a hand at the face in the place of anything else, and how."""
+def _others(
+    r: ClipRandom, body: Body, labels: Tensor, chance: float, script: Callable[[ClipRandom, Body], Motion]
+) -> list[tuple[Tensor, Motion]]:
+    """Which clips show `script` in the place of anything else that is no gesture, and how."""
     rows = torch.nonzero(r.chance(chance) & (labels == MADE_LABELS.index(OTHER)))[:, 0]
-    return [(rows, idling.at_face(r.rows(rows), body.rows(rows)))] if len(rows) else []
+    return [(rows, script(r.rows(rows), body.rows(rows)))] if len(rows) else []

@@ -9,7 +9,7 @@ from tsm_edge.export.data.gestures.motion import Key, Motion, MotionBuilder
 from tsm_edge.export.data.gestures.movement import Body, resting, turn_of, zeros
 from tsm_edge.export.data.gestures.random_numbers import ClipRandom
 
-__all__ = ["anything", "at_face", "nothing"]
+__all__ = ["anything", "at_face", "away", "nothing"]
 
 
 def nothing(r: ClipRandom, body: Body) -> Motion:
@@ -28,6 +28,13 @@ def nothing(r: ClipRandom, body: Body) -> Motion:
     )
     later = still.but(x=still.x + r.normal(0.01), y=still.y + r.normal(0.01))
     return MotionBuilder(still).to(later, r.uniform(1, 3)).mark().mark().build(shown)
+
+
+def away(r: ClipRandom, body: Body) -> Motion:
+    """No hand at all, of somebody who walks out of the picture or into it."""
+    rest = resting(r, body)
+    nobody = torch.zeros(len(r), dtype=torch.bool, device=r.device)
+    return MotionBuilder(rest).to(rest, r.uniform(1, 3)).mark().mark().build(nobody)
 
 
 def anything(r: ClipRandom, body: Body) -> Motion:

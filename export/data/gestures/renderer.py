@@ -13,7 +13,7 @@ from tsm_edge.export.data.gestures.choreography import choreograph
 from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.hand_layer import MOST_INSTANTS, HandLayer, choose_hands
 from tsm_edge.export.data.gestures.hand_shape import hand_shape
-from tsm_edge.export.data.gestures.labels import GESTURE_LABELS
+from tsm_edge.export.data.gestures.labels import GESTURE_LABELS, OTHER
 from tsm_edge.export.data.gestures.motion import HandStates, Motion
 from tsm_edge.export.data.gestures.movement import Body
 from tsm_edge.export.data.gestures.people import Person, choose_lighting, choose_people
@@ -218,7 +218,9 @@ class GestureGenerator:
         times = (steps + shift[:, None]) / rate[:, None]
         view, person = choose_views(r, world), choose_people(r, world)
         body = _body(r, world, view, person.x, person.y, person.head)
-        motion = choreograph(r, body, labels, self.num_frames / rate, world.loose, world.at_face)
+        motion = choreograph(
+            r, body, labels, self.num_frames / rate, world.loose, world.at_face, world.leaves
+        )
         dense = _dense(motion, motion.at(times), body, view, person.x, times)
         return _Plan(r, labels, times, view, person, body, motion, dense)
 
@@ -297,9 +299,11 @@ class GestureGenerator:
         r, view, person, times, labels = plan.random, plan.view, plan.person, plan.times, plan.labels
         light = choose_lighting(r)
         hands = choose_hands(r, self.world, person, light)
+        leaving = ~plan.motion.shown & (labels == GESTURE_LABELS.index(OTHER))
+        hands = replace(hands, second=hands.second & ~leaving)
         scene = paint_scenes(
-            r, self.world, view, person, light, labels, times, self._canvas, self._pictures, self._footage
-        )
+            r, self.world, view, person, light, labels, leaving, times, self._canvas, self._pictures, self._footage
+        )  # fmt: skip
         frames = self._layer.over(r, scene, hands, plan.motion, plan.body, view, person, times, labels)
         pictures = photograph(frames, choose_cameras(r, self.world, times), self._noise)
         if self._canvas != self.size:

@@ -19,7 +19,7 @@ __all__ = ["paint_scenes"]
 
 _MARGIN = 0.14  # of the picture, painted around it so that nothing ends when the camera or a body moves
 _TEXTURE_NUMBERS = 1  # apart from the scene's own, which are the same with and without textures
-_FOOTAGE_NUMBERS = 3  # the same
+_FOOTAGE_NUMBERS, _WALK_NUMBERS = 3, 4  # the same
 _THING_LABELS = tuple(GESTURE_LABELS.index(name) for name in ("No gesture", "Doing other things"))
 
 
@@ -30,12 +30,13 @@ def paint_scenes(
     person: Person,
     light: Lighting,
     labels: Tensor,
+    leaving: Tensor,
     times: Tensor,
     size: int,
     pictures: Pictures,
     footage: Footage | None = None,
 ) -> Tensor:
-    """Frames without the gesturing hand, (N, T, 3, size, size), linear light."""
+    """Frames without the gesturing hand, (N, T, 3, size, size), linear light; who is `leaving`, (N,), bool, walks."""
     shift = _camera_drift(r, world, times)
     base = _base_grid(size, times.device)
     room_light = r.log_uniform(0.35, 1.6)
@@ -52,6 +53,9 @@ def paint_scenes(
     layer = _textured(r.apart(_TEXTURE_NUMBERS), world, layer, pictures)
     seated = r.chance(0.985)[:, None, None, None].to(layer.dtype)
     moved = base[None, None] + shift[:, :, None, None] + _sway(r, world, view, person, relief, times, size)
+    if leaving.any():
+        moved = moved + _walked(r.apart(_WALK_NUMBERS), view, leaving, times)
+        layer[leaving] = _ended(layer[leaving])
     frames = _over(frames, _sampled(layer * seated, moved))
     frames = _filmed(r.apart(_FOOTAGE_NUMBERS), world, frames, times, footage)
     lit = 1 + functional.interpolate(
@@ -126,6 +130,23 @@ def _sway(
         (dx * (scale / view.width)[:, None, None, None], dy * (scale / view.height)[:, None, None, None]),
         dim=-1,
     )
+
+
+def _walked(r: ClipRandom, view: View, leaving: Tensor, times: Tensor) -> Tensor:
+    """How much further to look for who walks out of the picture, or into it, and rises, (N, T, 1, 1, 2)."""
+    since = times - times[:, -1:] * r.uniform(-0.2, 0.8, 1)
+    gone = (r.log_uniform(0.25, 1.6, 1) * torch.where(r.chance(0.65, 1), since, -since)).clamp(0, 3)
+    across = gone * torch.where(r.chance(0.5, 1), 1.0, -1.0)
+    up = gone.clamp(max=1) * r.uniform(-0.1, 0.5, 1)
+    scale = 2 / (1 + 2 * _MARGIN) * leaving[:, None]
+    step = torch.stack((across * scale / view.width[:, None], up * scale / view.height[:, None]), dim=-1)
+    return step[:, :, None, None]
+
+
+def _ended(layer: Tensor) -> Tensor:
+    """Pictures (N, 4, S, S) with nothing at the sides, which grid_sample continues beyond the margin."""
+    layer[..., :1] = layer[..., -1:] = 0
+    return layer
 
 
 def _with_photos(r: ClipRandom, world: World, rooms: Tensor, pictures: Pictures) -> Tensor:
@@ -243,7 +264,7 @@ def _with_passers_by(
     x, y = part.grid(size, _MARGIN)
     lamp = Lighting(light.key[rows], light.fill[rows], light.ambient[rows], light.tint[rows])
     layer, _ = paint_people(own, other, lamp, x, y)
-    layer[..., :1] = layer[..., -1:] = 0  # what grid_sample continues beyond the margin
+    layer = _ended(layer)
     layer = layer * own.log_uniform(0.5, 1.2)[:, None, None, None]
     layer[:, 3:] = layer[:, 3:].clamp(0, 1).gt(0).to(layer.dtype) * layer[:, 3:].clamp(0, 1)
     move = (

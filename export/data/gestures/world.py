@@ -46,6 +46,7 @@ class World:
         left_handed: Chance that the left hand gestures.
         raised_elbow: Chance that elbows do not hang: thumbs, above all, are shown with the forearm level.
         at_face: Chance that "Doing other things" is a hand that comes to chin or mouth, stays and falls.
+        leaves: Chance that "Doing other things" is somebody who walks out of the picture, or into it.
         drift: Chance that the camera moves.
         body_sway: How far bodies move, frame heights.
         loose: How far movements are from those by the book, from 0 (not at all).
@@ -80,6 +81,7 @@ class World:
     left_handed: float = 0.35
     raised_elbow: float = 0.0
     at_face: float = 0.0
+    leaves: float = 0.0
     drift: float = 0.3
     body_sway: Range = (0.0, 0.02)
     loose: float = 0.0
@@ -138,6 +140,7 @@ WORLDS = {
             second_hand=0.18,
             raised_elbow=0.35,
             at_face=0.25,
+            leaves=0.08,
             drift=0.35,
             body_sway=(0.0, 0.03),
             loose=1.2,

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import torch
 
-from tsm_edge.export.data.gestures import GESTURE_LABELS, WORLDS, GestureGenerator
+from tsm_edge.export.data.gestures import GESTURE_LABELS, WORLDS, GestureBatch, GestureGenerator
 from tsm_edge.export.data.gestures.footage import Footage
 from tsm_edge.export.data.gestures.pictures import load_pictures
 
@@ -66,3 +66,25 @@ def test_the_share_of_clips_is_filmed_and_none_without_footage():
     share = ((made - some).abs() > 12).flatten(1).float().mean(1).gt(0.3).float().mean()
     assert 0.1 < share < 0.75
     assert torch.equal(filmed_clips(0.4, None), made) and torch.equal(filmed_clips(0.0, None), made)
+
+
+def walking_clips(leaves: float, label: str) -> GestureBatch:
+    world = replace(PLAIN, leaves=leaves, object_held=0.0, clutter=(0, 0), photos=0.0, videos=0.0)
+    generator = GestureGenerator(world, seed=2, num_frames=8, size=48)
+    return generator.clips(0, 24, torch.full((24,), GESTURE_LABELS.index(label)))
+
+
+def test_who_leaves_is_seen_in_some_frames_and_the_wall_alone_in_others():
+    away = walking_clips(1.0, "Doing other things")
+    assert not away.dense.presence.any()  # no hand
+    pictures = away.clips.float()
+    changed = (pictures[:, 1:] - pictures[:, :1]).abs().amax(2).gt(12).float().mean((2, 3)).amax(1)
+    assert (changed > 0.2).float().mean() > 0.7  # of the clips; some are gone before the first frame
+    still = walking_clips(1.0, "No gesture").clips.float()
+    swayed = (still[:, 1:] - still[:, :1]).abs().amax(2).gt(12).float().mean((2, 3)).amax(1)
+    assert (swayed > 0.2).float().mean() < 0.3
+
+
+def test_who_gestures_stays():
+    for label in ("No gesture", "Stop Sign"):
+        assert torch.equal(walking_clips(1.0, label).clips, walking_clips(0.0, label).clips)
