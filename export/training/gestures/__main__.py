@@ -21,6 +21,7 @@ from tsm_edge.export.training.gestures.recipe import GestureTraining, Progress
 from tsm_edge.export.training.gestures.scores import score
 from tsm_edge.export.training.gestures.streaming import for_streams
 from tsm_edge.export.training.initial_weights import initial_model
+from tsm_edge.export.training.memory import keep_freed_memory
 from tsm_edge.export.training.training_checkpoint import (
     checkpoint_path,
     read_training_checkpoint,
@@ -142,6 +143,8 @@ def main(
     labels = tuple(label for label in GESTURE_LABELS if label not in without)
     model = _model(init, labels, size, mode, seed)
     where = _device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     footage = load_footage(negatives) if negatives else None
     training = GestureTraining(model, plan, where, found, footage=footage)
     kept = checkpoint_path(output)
