@@ -1,6 +1,6 @@
 """Hands with their exposure, skin and sleeves, laid over scenes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -151,9 +151,7 @@ class HandLayer:
         anything = GESTURE_LABELS.index("Doing other things")
         acts = torch.where(labels[rows] == anything, anything, torch.zeros_like(rows))
         motion = choreograph(r, mirrored, acts, times[rows, -1])
-        motion = Motion(
-            motion.times, motion.keys, motion.sharpness, motion.stroke, torch.ones_like(motion.shown)
-        )
+        motion = replace(motion, shown=torch.ones_like(motion.shown))
         whole = Body(*(getattr(body, name).clone() for name in Body.__dataclass_fields__))
         for name in Body.__dataclass_fields__:
             getattr(whole, name)[rows] = getattr(mirrored, name)
@@ -272,9 +270,7 @@ def _tip(state: HandStates) -> Tensor:
 
 def _picked(motion: Motion, rows: Tensor, at: Tensor) -> HandStates:
     """States at one instant each of some rows."""
-    part = Motion(
-        motion.times[rows], motion.keys[rows], motion.sharpness[rows], motion.stroke[rows], motion.shown[rows]
-    )
+    part = Motion(**{field.name: getattr(motion, field.name)[rows] for field in fields(Motion)})
     state = part.at(at[:, None])
     return HandStates(state.place[:, 0], state.length[:, 0], state.turn[:, 0], state.pose[:, 0])
 

@@ -100,4 +100,5 @@ def at_face(r: ClipRandom, body: Body) -> Motion:
     motion.to(fallen, r.uniform(0.05, 0.6))
     made = motion.to(face.where(back, resting(r, body)), r.uniform(0.25, 0.7)).build()
     comes, falls = made.stroke[:, :2], made.stroke[:, 2:]
-    return replace(made, stroke=torch.where(r.chance(0.5)[:, None], comes, falls))
+    stroke = torch.where(r.chance(0.5)[:, None], comes, falls)
+    return replace(made, stroke=stroke, told=stroke)

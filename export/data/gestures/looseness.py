@@ -30,7 +30,7 @@ def loosened(r: ClipRandom, motion: Motion, loose: float) -> Motion:
         loose: How far manners go, from 0 (not at all); each clip has its own share of it, 0 to all.
     """
     style = r.unit() * loose
-    keys, stroke = motion.keys.clone(), motion.stroke
+    keys = motion.keys.clone()
     steps = keys.shape[1]
     keys[..., PLACE] = _moved(r, motion, style)
     keys[..., LENGTH] *= (r.normal(0.05, steps) * style[:, None]).exp()
@@ -43,7 +43,13 @@ def loosened(r: ClipRandom, motion: Motion, loose: float) -> Motion:
     keys[..., SPREAD] += (r.normal(0.25) * style)[:, None]
     keys[..., THUMB] += (r.normal(0.1, 3) * style[:, None])[:, None]
     tempo = (r.normal(0.22) * style).exp()[:, None]
-    return replace(motion, keys=keys, times=motion.times * tempo, stroke=stroke * tempo)
+    return replace(
+        motion,
+        keys=keys,
+        times=motion.times * tempo,
+        stroke=motion.stroke * tempo,
+        told=motion.told * tempo,
+    )
 
 
 def _moved(r: ClipRandom, motion: Motion, style: Tensor) -> Tensor:

@@ -77,6 +77,8 @@ class Motion:
         keys: (N, K, ROW).
         sharpness: Of the movement that leads to a key, 0 (even) to 1 (starts and ends at rest), (N, K).
         stroke: When the gesture proper begins and ends, seconds, (N, 2).
+        told: From when to when a picture shows the gesture, seconds, (N, 2): the stroke, but a sign is shown as long
+            as the hand is up, before and after the little movement that goes with it.
         shown: False where no hand comes into the picture at all, (N,).
     """
 
@@ -84,11 +86,13 @@ class Motion:
     keys: Tensor
     sharpness: Tensor
     stroke: Tensor
+    told: Tensor
     shown: Tensor
 
     def delayed(self, by: Tensor) -> "Motion":
         """Later by (N,) seconds."""
-        return replace(self, times=self.times + by[:, None], stroke=self.stroke + by[:, None])
+        later = by[:, None]
+        return replace(self, times=self.times + later, stroke=self.stroke + later, told=self.told + later)
 
     def at(self, times: Tensor) -> HandStates:
         """Hands at `times`, (N, M) seconds. Before the first and after the last key they rest there."""
@@ -131,6 +135,7 @@ class MotionBuilder:
         self._rows = [first.row()]
         self._sharp = [torch.ones_like(first.x)]
         self._stroke: list[Tensor] = []
+        self._told: list[Tensor] = []
 
     def to(self, key: Key, duration: Tensor, sharpness: float | Tensor = 0.85) -> "MotionBuilder":
         """Move to `key` within (N,) seconds; 0 seconds skip it where key is the one before."""
@@ -145,6 +150,11 @@ class MotionBuilder:
         self._stroke.append(self._time)
         return self
 
+    def mark_sign(self) -> "MotionBuilder":
+        """A sign is up from here on, or at the second call until here."""
+        self._told.append(self._time)
+        return self
+
     def build(self, shown: Tensor | None = None) -> Motion:
         """The motion; it begins at 0 seconds."""
         missing = self.KEYS - len(self._times)
@@ -154,4 +164,5 @@ class MotionBuilder:
         sharp = torch.stack(self._sharp + [self._sharp[-1]] * missing, dim=1)
         stroke = torch.stack(self._stroke, dim=1) if self._stroke else torch.zeros_like(times[:, :2])
         seen = torch.ones_like(self._time, dtype=torch.bool) if shown is None else shown
-        return Motion(times, keys, sharp, stroke, seen)
+        told = torch.stack(self._told, dim=1) if self._told else stroke
+        return Motion(times, keys, sharp, stroke, told, seen)

@@ -83,12 +83,19 @@ def ready_to_go(r: ClipRandom, body: Body) -> Key:
 
 
 def perform(
-    r: ClipRandom, body: Body, strokes: list[tuple[Key, Tensor, float]], first: Key, hold: Tensor
-) -> Motion:
-    """Raise the hand to `first`, wait, make the strokes (key, seconds, sharpness), hold, lower it."""
+    r: ClipRandom, body: Body, strokes: list[tuple[Key, Tensor, float]], first: Key, hold: Tensor,
+    sign: bool = False,
+) -> Motion:  # fmt: skip
+    """Raise the hand to `first`, wait, make the strokes (key, seconds, sharpness), hold, lower it.
+
+    A `sign` can be told as soon as the hand is up, and as long as it is.
+    """
     rest = resting(r, body)
     wait = torch.where(r.chance(0.65), r.uniform(0.05, 0.7), 0.02 + zeros(body))
-    motion = MotionBuilder(rest).to(first, r.uniform(0.22, 0.6)).to(first, wait).mark()
+    motion = MotionBuilder(rest).to(first, r.uniform(0.22, 0.6))
+    if sign:
+        motion.mark_sign()
+    motion.to(first, wait).mark()
     last = first
     for key, seconds, sharpness in strokes:
         motion.to(key, seconds, sharpness)
@@ -96,6 +103,8 @@ def perform(
     motion.mark()
     drift = last.but(x=last.x + r.normal(0.012), y=last.y + r.normal(0.012))
     motion.to(drift, hold)
+    if sign:
+        motion.mark_sign()
     down = resting(r, body)
     down = down.but(x=torch.lerp(down.x, drift.x, r.uniform(0.0, 0.8)))
     aside = r.chance(0.12)

@@ -39,7 +39,7 @@ class DenseLabels:
         fingers: Where the fingers point, (N, T, 3).
         flexion: Mean bend of the four fingers, 0 straight to 1 in a fist, (N, T).
         velocity: Of the centre, picture sizes a second, (N, T, 2).
-        phase: 0 no hand, 1 preparation, 2 stroke, 3 hold or retraction, (N, T), int64.
+        phase: 0 no hand, 1 preparation, 2 the stroke or a sign that is up, 3 what follows, (N, T), int64.
         times: Of the frames, seconds from the clip's start, (N, T).
         side: 1 for a right hand, -1 for a left one, (N,).
     """
@@ -78,7 +78,10 @@ class GestureBatch:
 
 @dataclass(frozen=True)
 class GestureEvent:
-    """One gesture of a stream: its index into GESTURE_LABELS, and when its stroke begins and ends, seconds."""
+    """One gesture of a stream: its index into GESTURE_LABELS, and when its stroke begins and ends, seconds.
+
+    A sign begins when the hand is up.
+    """
 
     label: int
     start: float
@@ -273,13 +276,13 @@ class GestureGenerator:
             part = choreograph(r, plan.body, shown, at + 1, self.world.loose, self.world.at_face)
             part = part.delayed(at - part.times[:, 0])
             at = part.times[:, -1]
-            strokes.append(part.stroke[0])
+            strokes.append(torch.stack((part.told[0, 0], part.stroke[0, 1])))
             motions.append(part)
         # "No gesture" without a hand is a pause.
         seen = [motion for motion in motions if bool(motion.shown)] or motions[:1]
         names = ("times", "keys", "sharpness")
         joined = {name: torch.cat([getattr(motion, name) for motion in seen], dim=1) for name in names}
-        whole = Motion(**joined, stroke=seen[0].stroke, shown=seen[0].shown)
+        whole = replace(seen[0], **joined)
         return whole, strokes, float(at) + sum(pauses) / 2
 
     def _rate(self, numbers: Tensor) -> Tensor:
@@ -356,7 +359,7 @@ def _dense(
     present = ((centre > 0) & (centre < 1)).all(-1) & motion.shown[:, None]
     mirror = torch.stack((body.side, torch.ones_like(body.side), torch.ones_like(body.side)), dim=1)[:, None]
     axes = matrices(states.turn)
-    start, end = motion.stroke[:, :1], motion.stroke[:, 1:]
+    start, end = motion.told[:, :1], motion.told[:, 1:]
     phase = 1 + (times >= start).long() + (times >= end).long()
     return DenseLabels(
         centre=centre,

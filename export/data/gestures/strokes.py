@@ -115,7 +115,7 @@ def stop(r: ClipRandom, body: Body) -> Motion:
     pose = poses.opened(r)
     a = ready.but(turn=turn, pose=pose)
     b = a.but(length=a.length * near, y=a.y + r.normal(0.02))
-    return perform(r, body, [(b, r.uniform(0.12, 0.35), 0.7)], a, r.uniform(0.5, 1.8))
+    return perform(r, body, [(b, r.uniform(0.12, 0.35), 0.7)], a, r.uniform(0.5, 1.8), sign=True)
 
 
 def thumb(r: ClipRandom, body: Body, up: bool) -> Motion:
@@ -137,7 +137,7 @@ def thumb(r: ClipRandom, body: Body, up: bool) -> Motion:
     push = first.but(
         y=at_y - (1 if up else -1) * r.uniform(0, 0.09), length=first.length * r.uniform(1.0, 1.08)
     )
-    return perform(r, body, [(push, r.uniform(0.1, 0.35), 0.7)], first, r.uniform(0.4, 1.6))
+    return perform(r, body, [(push, r.uniform(0.1, 0.35), 0.7)], first, r.uniform(0.4, 1.6), sign=True)
 
 
 def shake(r: ClipRandom, body: Body) -> Motion:

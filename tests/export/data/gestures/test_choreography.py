@@ -6,6 +6,7 @@ import torch
 from tsm_edge.export.data.gestures import GESTURE_LABELS, MADE_LABELS, GestureGenerator
 
 COUNT = 160
+SIGNS = ("Stop Sign", "Thumb Up", "Thumb Down")
 
 
 def describer(clips: GestureGenerator):
@@ -170,3 +171,21 @@ def test_velocity_is_the_centres_change(long_clips):
     shown = (dense.phase > 0)[:, 1:]
     correlation = torch.corrcoef(torch.stack((between[shown].flatten(), mean[shown].flatten())))[0, 1]
     assert correlation > 0.9  # a stroke of some frames is not straight within one
+
+
+@pytest.mark.parametrize("label", SIGNS)
+def test_a_sign_can_be_told_as_long_as_it_is_up(by_the_book, label):
+    dense, rows, first, last = by_the_book(label)
+    assert (dense.times[rows, last] - dense.times[rows, first]).median() > 0.7
+    within = change(by_the_book, label, "centre").norm(dim=1)
+    before = (dense.centre[rows, first] - dense.centre[rows, (first - 2).clamp(min=0)]).norm(dim=1)
+    assert within.median() < 0.06 < before.median()  # it came up just before
+
+
+def test_other_gestures_can_be_told_by_their_strokes(book_clips):
+    labels = torch.arange(COUNT) % len(MADE_LABELS)
+    motion = book_clips._plan(torch.arange(COUNT), labels).motion
+    signs = torch.isin(labels, torch.tensor([MADE_LABELS.index(label) for label in SIGNS]))
+    assert torch.equal(motion.told[~signs], motion.stroke[~signs])
+    up, stroke = motion.told[signs], motion.stroke[signs]
+    assert (up[:, 0] < stroke[:, 0]).all() and (up[:, 1] > stroke[:, 1]).all()

@@ -35,6 +35,9 @@ def motion() -> Motion:
 def test_what_comes_out_is_a_motion(motion, loose, seed):
     own = loosened(ClipRandom(seed, torch.arange(COUNT)), motion, loose)
     assert (own.times.diff(dim=1) >= 0).all() and (own.stroke.diff(dim=1) >= 0).all()
+    assert (own.told[:, 0] <= own.stroke[:, 0] + 1e-5).all() and (
+        own.told[:, 1] >= own.stroke[:, 1] - 1e-5
+    ).all()
     torch.testing.assert_close(own.keys[..., TURN].norm(dim=-1), torch.ones(own.times.shape))
     assert torch.isfinite(own.keys).all()
     # No finger is straighter than it was, none bends beyond a fist that was not beyond it.
@@ -93,3 +96,4 @@ def test_strokes_are_swift_or_slow_in_their_own_way(motion):
     tempo = own.times[:, -1] / motion.times[:, -1]
     assert tempo.min() < 0.85 and tempo.max() > 1.15
     torch.testing.assert_close(own.stroke, motion.stroke * tempo[:, None])
+    torch.testing.assert_close(own.told, motion.told * tempo[:, None])

@@ -45,3 +45,12 @@ def test_pieces_join_without_a_seam(generator):
 def test_streams_without_gestures_are_refused(generator):
     with pytest.raises(UsageError, match="at least one label"):
         generator.stream(0, [])
+
+
+def test_a_sign_begins_when_the_hand_is_up(generator):
+    stop = generator.stream(3, [GESTURE_LABELS.index("Stop Sign")] * 6, pauses=(1.0, 1.5))
+    swipe = generator.stream(3, [GESTURE_LABELS.index("Swiping Left")] * 6, pauses=(1.0, 1.5))
+    waits = [event.end - event.start for event in stop.events]
+    assert (
+        max(waits) > 0.4 > min(event.end - event.start for event in swipe.events)
+    )  # its movement takes 0.35 s at most
