@@ -111,7 +111,7 @@ def _streams(record: StreamsRecord) -> str:
         f"{_network(record.network)}, compiled for {record.target}: {record.num_streams} "
         f"{_made(record.data, 'streams')}, {record.num_gestures} gestures in each and none in every fourth, and "
         "packaged videos without gestures, played to and fro, mirrored and nearer. A gesture is announced rightly from "
-        "its stroke's beginning to a second after its end. "
+        "its stroke's beginning, a sign from when the hand is up, to a second after the stroke's end. "
         f"{smoothed} over {rules.window_s or rules.window} "
         f"{'s' if rules.window_s else 'frames'}, threshold {rules.threshold:g}, pause {rules.pause_s:g} s; "
         f"{_when(record)}."
