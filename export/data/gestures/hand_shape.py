@@ -22,7 +22,7 @@ __all__ = [
 FOREARM_LENGTH = 1.42
 UPPER_ARM_LENGTH = 1.5
 
-# Smaller ones move nothing, and those that float32 cannot hold as normal numbers made skinning 13 times slower.
+# Smaller ones move nothing, and subnormal numbers slow the product with them 15 times on an Intel Xeon.
 _LEAST_WEIGHT = 1e-9
 
 

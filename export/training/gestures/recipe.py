@@ -3,9 +3,9 @@
 loss = CE(mean of the frames' logits) + 0.3 CE(each frame after half the stroke) + w dense heads + b background
        + 0.5 negatives
 
-The background's is for clips of consecutive frames, as streams show them: before the stroke and a second after its end
-no gesture may be likelier than the background, for that would be an event too early or another one too late. Negatives
-are footage of people who make no gesture.
+The background's is for clips of consecutive frames, as streams show them: before the stroke, or before a sign is up,
+and a second after its end no gesture may be likelier than the background, for that would be an event too early or
+another one too late. Negatives are footage of people who make no gesture.
 """
 
 import time
